@@ -1,0 +1,1 @@
+"""From image files to batches: manifests, decoding, degradation, augmentation, pipelines."""

@@ -1,0 +1,174 @@
+"""Augmentation of training batches, as a text: `"flip(0.5)|shift(1)|contrast(0.1)|mixup(0.2)"`.
+
+Every operation draws anew for each image of the batch. The geometric ones are composed, in the
+order written, into one bilinear warp that repeats the border, so that an image is interpolated
+once; the others follow on the result, in the order written; `mixup` comes last. Lengths are in
+pixels of the image that is changed: the low-resolution one, or with `at="hr"` its source.
+"""
+
+import dataclasses
+import functools
+
+import tensorflow as tf
+
+from mtl_lowres.data.augmentations import Mix, PixelChange, Warp
+from mtl_lowres.data.recipe import Call, build_call, format_calls, parse_calls
+from mtl_lowres.errors import InputError
+from mtl_lowres.registry import AUGMENTATIONS
+
+# Keeps random numbers apart from those of a degradation recipe that is given the same seed.
+_FIRST_PLACE = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """An operation with the image that it changes ("lr" or "hr") and its place in the text."""
+
+    operation: Warp | PixelChange | Mix
+    at: str
+    place: int
+
+    def own_seed(self, seed: tf.Tensor) -> tf.Tensor:
+        """Return a seed of this step only, so that equal operations in one text differ."""
+        return tf.random.experimental.stateless_fold_in(seed, _FIRST_PLACE + self.place)
+
+
+class Augmentation:
+    """A sequence of augmentations; build it with `parse_augment`.
+
+    Attributes:
+        text: canonical text.
+        mixes: whether it has a `mixup`, for which labels must be distributions.
+        has_hr: whether it changes images before they are degraded.
+    """
+
+    def __init__(self, text: str, steps: list[Step]):
+        self.text = text
+        self.mixes = any(isinstance(step.operation, Mix) for step in steps)
+        self.has_hr = any(step.at == "hr" for step in steps)
+        self._steps = steps
+
+    def images(self, images: tf.Tensor, seed: tf.Tensor, at: str = "lr") -> tf.Tensor:
+        """Return images [n, h, w, c], float32 in [0, 1], changed as the steps for `at` say.
+
+        The same images and `seed` (int32 [2]) give the same result. Without a step for `at` the
+        images come back as they are.
+        """
+        steps = [step for step in self._steps if step.at == at]
+        warps = [step for step in steps if isinstance(step.operation, Warp)]
+        changes = [step for step in steps if isinstance(step.operation, PixelChange)]
+        if warps:
+            images = _warp(images, warps, seed)
+        for step in changes:
+            images = step.operation.apply(images, step.own_seed(seed))
+        return tf.clip_by_value(images, 0.0, 1.0) if changes else images
+
+    def mix(
+        self,
+        images: tf.Tensor,
+        labels: dict[str, tf.Tensor],
+        weights: dict[str, tf.Tensor],
+        seed: tf.Tensor,
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        """Mix each image, its labels and weights with those of another one of the batch.
+
+        Args:
+            images: float32 [n, h, w, c].
+            labels: task -> float [n, classes] (distributions) or float [n].
+            weights: task -> float32 [n], 0 where the label is missing. The weight of a pair is 0
+                for a task in which either label is missing.
+            seed: int32 [2].
+
+        Raises:
+            ValueError: if labels are integers, which cannot be mixed.
+        """
+        for task, label in labels.items():
+            if not label.dtype.is_floating:
+                raise ValueError(
+                    f"mixup needs one-hot or continuous labels, got {label.dtype.name} for "
+                    f"{task!r}: pass tf.one_hot(labels, classes)"
+                )
+        for step in self._steps:
+            if not isinstance(step.operation, Mix):
+                continue
+            pair_seed, share_seed = tf.unstack(tf.random.split(step.own_seed(seed)))
+            size = tf.shape(images)[0]
+            partner = tf.random.experimental.stateless_shuffle(tf.range(size), pair_seed)
+            mix = functools.partial(_mix, partner, step.operation.shares(size, share_seed))
+            images = mix(images)
+            labels = {task: mix(label) for task, label in labels.items()}
+            weights = {
+                task: tf.where((weight > 0) & (tf.gather(weight, partner) > 0), mix(weight), 0.0)
+                for task, weight in weights.items()
+            }
+        return images, labels, weights
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Augmentation) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"parse_augment({self.text!r})"
+
+
+def parse_augment(text: str) -> Augmentation:
+    """Build the augmentation that a text describes; `list_augmentations()` names the operations.
+
+    Every operation but `mixup` takes `at="hr"`, which moves it to the image before degradation.
+
+    Raises:
+        InputError: if it cannot be read, names an unknown operation or gives a wrong argument.
+
+    Example:
+        >>> parse_augment('rotate(10, at="hr")|shift(1)|mixup(0.2)').has_hr
+        True
+    """
+    calls = parse_calls(text)
+    try:
+        steps = [_build_step(call, place) for place, call in enumerate(calls)]
+    except InputError as error:
+        raise InputError(f"augmentation {text!r}: {error}") from None
+    return Augmentation(format_calls(calls), steps)
+
+
+def _build_step(call: Call, place: int) -> Step:
+    arguments = dict(call.kwargs)
+    at = arguments.pop("at", "lr")
+    if at not in ("lr", "hr"):
+        raise InputError(f'{call}: at must be "lr" or "hr", got {at!r}')
+    operation = build_call(Call(call.name, call.args, arguments), AUGMENTATIONS)
+    if isinstance(operation, Mix) and "at" in call.kwargs:
+        raise InputError(f"{call}: mixup is of low-resolution batches; leave out at=")
+    return Step(operation, at, place)
+
+
+def _warp(images: tf.Tensor, steps: list[Step], seed: tf.Tensor) -> tf.Tensor:
+    size, height, width, _ = tf.unstack(tf.shape(images))
+    to_source = functools.reduce(
+        tf.matmul, [step.operation.matrices(size, step.own_seed(seed)) for step in steps]
+    )
+    centre_x, centre_y = ((tf.cast(side, tf.float32) - 1.0) * 0.5 for side in (width, height))
+    a, b, x = tf.unstack(to_source[:, 0], axis=1)
+    c, d, y = tf.unstack(to_source[:, 1], axis=1)
+    x += centre_x - a * centre_x - b * centre_y
+    y += centre_y - c * centre_x - d * centre_y
+    zero = tf.zeros([size])
+    warped = tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([a, b, x, c, d, y, zero, zero], axis=1),
+        output_shape=tf.stack([height, width]),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+    )
+    return tf.ensure_shape(warped, images.shape)
+
+
+def _mix(partner: tf.Tensor, shares: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    shares = tf.reshape(shares, [-1] + [1] * (values.shape.rank - 1))
+    return shares * values + (1.0 - shares) * tf.gather(values, partner)
+
+
+list_augmentations = AUGMENTATIONS.list

@@ -1,0 +1,200 @@
+"""The operations of augmentations: geometric changes, changes of values, mixtures of images.
+
+A factory per operation checks the arguments of the text and returns a `Warp`, `PixelChange` or
+`Mix`, which draw anew for each image of a batch.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from mtl_lowres.data.recipe import require_flag, require_integer, require_number
+from mtl_lowres.registry import AUGMENTATIONS
+
+
+@dataclasses.dataclass(frozen=True)
+class Warp:
+    """A geometric change.
+
+    `matrices(size, seed) -> float32 [size, 3, 3]`, for a batch of `size` images, leads from
+    (x, y, 1) in the result to the source, in pixels from the centre of the image.
+    """
+
+    matrices: Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class PixelChange:
+    """A change of values: `apply(images [n, h, w, c], seed int32 [2]) -> images`."""
+
+    apply: Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class Mix:
+    """A mixture of pairs of images: `shares(size, seed) -> float32 [size]` of the first image."""
+
+    shares: Callable
+
+
+def _matrices(size: tf.Tensor, a=1.0, b=0.0, x=0.0, c=0.0, d=1.0, y=0.0) -> tf.Tensor:
+    """Return [size, 3, 3] affine matrices from scalars or tensors [size]."""
+    entries = [tf.broadcast_to(entry, [size]) for entry in (a, b, x, c, d, y, 0.0, 0.0, 1.0)]
+    return tf.reshape(tf.stack(entries, axis=1), [size, 3, 3])
+
+
+def _uniform(shape: list, seed: tf.Tensor, bound: float) -> tf.Tensor:
+    """Draw float32 evenly from [-bound, bound)."""
+    return tf.random.stateless_uniform(shape, seed, -bound, bound)
+
+
+def _uniform_per_image(images: tf.Tensor, seed: tf.Tensor, bound: float, per_channel: bool):
+    size, _, _, channels = tf.unstack(tf.shape(images))
+    return _uniform([size, 1, 1, channels if per_channel else 1], seed, bound)
+
+
+@AUGMENTATIONS.register("flip")
+def flip(p: float = 0.5) -> Warp:
+    """Mirror left and right with probability `p`."""
+    p = require_number("p", p, 0, 1)
+
+    def matrices(size, seed):
+        flipped = tf.random.stateless_uniform([size], seed) < p
+        return _matrices(size, a=tf.where(flipped, -1.0, 1.0))
+
+    return Warp(matrices)
+
+
+@AUGMENTATIONS.register("shift")
+def shift(pixels: float, whole: bool = False) -> Warp:
+    """Move by up to `pixels` in x and in y; `whole=True` by whole pixels, all equally likely."""
+    require = require_integer if require_flag("whole", whole) else require_number
+    pixels = require("pixels", pixels, 0)
+
+    def matrices(size, seed):
+        if whole:
+            offsets = tf.random.stateless_uniform([2, size], seed, -pixels, pixels + 1, tf.int32)
+            offsets = tf.cast(offsets, tf.float32)
+        else:
+            offsets = _uniform([2, size], seed, pixels)
+        return _matrices(size, x=offsets[0], y=offsets[1])
+
+    return Warp(matrices)
+
+
+@AUGMENTATIONS.register("rotate")
+def rotate(degrees: float) -> Warp:
+    """Turn about the centre by up to `degrees` either way."""
+    degrees = require_number("degrees", degrees, 0, 180)
+
+    def matrices(size, seed):
+        angles = _uniform([size], seed, math.radians(degrees))
+        cosines, sines = tf.cos(angles), tf.sin(angles)
+        return _matrices(size, a=cosines, b=-sines, c=sines, d=cosines)
+
+    return Warp(matrices)
+
+
+@AUGMENTATIONS.register("scale")
+def scale(fraction: float) -> Warp:
+    """Enlarge about the centre by a factor from 1 - `fraction` to 1 + `fraction`."""
+    fraction = require_number("fraction", fraction, 0, 0.9)
+
+    def matrices(size, seed):
+        step = 1.0 / (1.0 + _uniform([size], seed, fraction))
+        return _matrices(size, a=step, d=step)
+
+    return Warp(matrices)
+
+
+@AUGMENTATIONS.register("brightness")
+def brightness(delta: float, per_channel: bool = False) -> PixelChange:
+    """Add a value from [-`delta`, `delta`] to an image, or to each of its channels."""
+    delta = require_number("delta", delta, 0, 1)
+    require_flag("per_channel", per_channel)
+    return PixelChange(
+        lambda images, seed: images + _uniform_per_image(images, seed, delta, per_channel)
+    )
+
+
+@AUGMENTATIONS.register("contrast")
+def contrast(fraction: float, per_channel: bool = False) -> PixelChange:
+    """Multiply distances from the mean by a factor from 1 - `fraction` to 1 + `fraction`.
+
+    Factor and mean are those of an image, or with `per_channel` of each of its channels.
+    """
+    fraction = require_number("fraction", fraction, 0, 1)
+    require_flag("per_channel", per_channel)
+
+    def apply(images, seed):
+        axes = [1, 2] if per_channel else [1, 2, 3]
+        mean = tf.reduce_mean(images, axes, keepdims=True)
+        factor = 1.0 + _uniform_per_image(images, seed, fraction, per_channel)
+        return mean + (images - mean) * factor
+
+    return PixelChange(apply)
+
+
+@AUGMENTATIONS.register("gamma")
+def gamma(fraction: float) -> PixelChange:
+    """Raise values to an exponent from 1 / (1 + `fraction`) to 1 + `fraction`, even in its log."""
+    bound = math.log1p(require_number("fraction", fraction, 0))
+
+    def apply(images, seed):
+        exponents = tf.exp(_uniform_per_image(images, seed, bound, per_channel=False))
+        return tf.clip_by_value(images, 0.0, 1.0) ** exponents
+
+    return PixelChange(apply)
+
+
+@AUGMENTATIONS.register("noise")
+def noise(sigma: float) -> PixelChange:
+    """Add independent Gaussian noise of standard deviation `sigma`, white being 1."""
+    sigma = require_number("sigma", sigma, 0)
+    return PixelChange(
+        lambda images, seed: (
+            images + tf.random.stateless_normal(tf.shape(images), seed, stddev=sigma)
+        )
+    )
+
+
+@AUGMENTATIONS.register("cutout")
+def cutout(side: int) -> PixelChange:
+    """Replace a square of `side` pixels by the mean colour of the image.
+
+    Its centre is any pixel, so that the square may reach over the border (DeVries & Taylor 2017,
+    section 3.2; they fill with 0 in images normalised to mean 0).
+    """
+    side = require_integer("side", side, 1)
+
+    def covered(length, size, seed):
+        start = tf.random.stateless_uniform([size, 1], seed, 0, length, tf.int32) - side // 2
+        places = tf.range(length)
+        return (places >= start) & (places < start + side)
+
+    def apply(images, seed):
+        size, height, width, _ = tf.unstack(tf.shape(images))
+        row_seed, column_seed = tf.unstack(tf.random.split(seed))
+        rows = covered(height, size, row_seed)[:, :, tf.newaxis, tf.newaxis]
+        columns = covered(width, size, column_seed)[:, tf.newaxis, :, tf.newaxis]
+        return tf.where(rows & columns, tf.reduce_mean(images, [1, 2], keepdims=True), images)
+
+    return PixelChange(apply)
+
+
+@AUGMENTATIONS.register("mixup")
+def mixup(alpha: float) -> Mix:
+    """Mix pairs of images in shares from Beta(`alpha`, `alpha`) (Zhang et al. 2018, equation 1).
+
+    One share is drawn a pair, where their program draws one a batch.
+    """
+    alpha = require_number("alpha", alpha, 0.01)
+
+    def shares(size, seed):
+        # In float64 the two draws of a small alpha do not both underflow to 0.
+        draws = tf.random.stateless_gamma([2, size], seed, alpha, dtype=tf.float64)
+        return tf.cast(draws[0] / (draws[0] + draws[1]), tf.float32)
+
+    return Mix(shares)

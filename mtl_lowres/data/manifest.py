@@ -1,0 +1,281 @@
+"""Manifests: one row a sample. Read, write and check them, and split them by person."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mtl_lowres.data.manifest_file import CONTINUOUS_TASKS, name_row, read_manifest, write_manifest
+from mtl_lowres.errors import InputError
+
+__all__ = [
+    "CONTINUOUS_TASKS",
+    "check_manifest",
+    "read_manifest",
+    "split_by_subject",
+    "task_classes",
+    "write_manifest",
+]
+
+SPLITS = ("train", "val", "test")
+# How many ways to deal people to splits are drawn, of which the most even is kept.
+_DEALS = 2000
+
+
+def task_classes(manifest: pd.DataFrame, tasks: Iterable[str]) -> dict[str, int]:
+    """Return the number of classes of each task that has classes.
+
+    It is the number of names in `attrs["classes"]` or the largest label plus one, whichever is
+    larger.
+    """
+    names = manifest.attrs.get("classes", {})
+    counts = {}
+    for task in tasks:
+        if task not in CONTINUOUS_TASKS:
+            largest = pd.to_numeric(manifest[task]).max()
+            labelled = 0 if pd.isna(largest) else int(largest) + 1
+            counts[task] = max(labelled, len(names.get(task, ())))
+    return counts
+
+
+def check_manifest(
+    manifest: pd.DataFrame,
+    tasks: Iterable[str] | None = None,
+    files: bool = True,
+    continuous: Iterable[str] = CONTINUOUS_TASKS,
+) -> None:
+    """Raise an error that names the first row that cannot be used, and the remedy.
+
+    A row is named by its line in the CSV (the header is line 1) if the manifest was read from
+    one, and by its position (from 0) otherwise.
+
+    Args:
+        manifest: what `read_manifest` or a reader of `datasets` returns.
+        tasks: the columns that are used as labels; default: those that have class names.
+        files: whether to look for every file.
+        continuous: the tasks whose labels are any finite numbers; those of all others must be
+            whole numbers from 0, and every class must occur in train.
+
+    Raises:
+        InputError: if the manifest is empty; a column is missing or a task has no label; a label
+            is none; a split is unknown; a class has no row in train; a subject is in two splits;
+            two rows of the same file contradict each other; or a file is missing.
+    """
+    tasks = list(manifest.attrs.get("classes", {}) if tasks is None else tasks)
+    continuous = set(continuous)
+    if len(manifest) == 0:
+        raise InputError("the manifest is empty: add a row for each image")
+    for column in ["path", *tasks]:
+        if column not in manifest:
+            raise InputError(
+                f"the manifest has no column {column!r}, only {list(manifest.columns)}: "
+                "add it or name another task"
+            )
+    for task in tasks:
+        _check_labels(manifest, task, task in continuous)
+        _check_contradictions(manifest, task)
+    if "split" in manifest:
+        _check_splits(manifest)
+        for task in tasks:
+            if task not in continuous:
+                _check_classes_in_train(manifest, task)
+    if files:
+        _check_files_exist(manifest)
+
+
+def _check_labels(manifest: pd.DataFrame, task: str, continuous: bool) -> None:
+    labels = manifest[task]
+    present = labels.notna().to_numpy()
+    if not present.any():
+        raise InputError(f"no row has a label of the task {task!r}: fill in the column or drop it")
+    numbers = (
+        pd.to_numeric(labels, errors="coerce").astype("Float64").to_numpy(float, na_value=np.nan)
+    )
+    good = np.isfinite(numbers)
+    rule, limit = "a number", np.inf
+    if not continuous:
+        good &= (numbers >= 0) & (numbers == np.floor(numbers))
+        rule = "a whole number from 0"
+        names = manifest.attrs.get("classes", {}).get(task)
+        if names:
+            rule, limit = f"a class from 0 to {len(names) - 1}, as there are names", len(names)
+    bad = present & ~(good & (numbers < limit))
+    if bad.any():
+        at = bad.argmax()
+        raise InputError(
+            f"{name_row(manifest, at)}: {task} is {str(labels.iloc[at])!r}, which is not {rule}: "
+            "correct it, or leave the cell empty if the label is unknown"
+        )
+
+
+def _check_contradictions(manifest: pd.DataFrame, task: str) -> None:
+    """Check that rows of the same file (and the same frames of it) have the same label."""
+    key = [name for name in ("path", "start", "stop") if name in manifest]
+    table = manifest[[*key, task]].reset_index(drop=True)
+    table = table[table[task].notna()]
+    repeated = table[
+        table.duplicated(key, keep=False) & ~table.duplicated([*key, task], keep=False)
+    ]
+    if len(repeated):
+        second = repeated.index[-1]
+        same = (table[key].astype(str) == table.loc[second, key].astype(str)).all(axis=1)
+        first = table.index[same & (table[task] != table.loc[second, task])][0]
+        raise InputError(
+            f"{name_row(manifest, second)}: {task} is {table.loc[second, task]} but "
+            f"{table.loc[first, task]} in {name_row(manifest, first)}, for the same file "
+            f"{table.loc[second, 'path']}: delete one of the two"
+        )
+
+
+def _check_splits(manifest: pd.DataFrame) -> None:
+    split = manifest["split"]
+    unknown = (split.notna() & ~split.isin(SPLITS)).to_numpy()
+    if unknown.any():
+        at = unknown.argmax()
+        raise InputError(
+            f"{name_row(manifest, at)}: unknown split {str(split.iloc[at])!r}: "
+            f"write one of {', '.join(SPLITS)}"
+        )
+    if "subject" not in manifest:
+        return
+    table = manifest[["subject", "split"]].reset_index(drop=True).dropna()
+    first = table.groupby("subject")["split"].transform("first")
+    crossing = table[table["split"] != first]
+    if len(crossing):
+        at = crossing.index[0]
+        subject, here = crossing.loc[at, ["subject", "split"]]
+        other = table.index[table["subject"] == subject][0]
+        raise InputError(
+            f"{name_row(manifest, at)}: subject {subject!r} is in {here} but in "
+            f"{first[at]} in {name_row(manifest, other)}: keep each person in one split"
+        )
+
+
+def _check_classes_in_train(manifest: pd.DataFrame, task: str) -> None:
+    in_train = (manifest["split"] == "train").to_numpy()
+    if not in_train.any():
+        return
+    labels = pd.to_numeric(manifest[task]).astype("Int64")
+    absent = set(range(int(labels.max()) + 1)) - set(labels[in_train].dropna())
+    if absent:
+        label = min(absent)
+        rows = np.flatnonzero((labels == label).fillna(False))
+        where = f"{name_row(manifest, rows[0])}: " if len(rows) else ""
+        raise InputError(
+            f"{where}class {label} of {task} has no row in train: add some, or empty the cells of "
+            "this class elsewhere and number the classes without a gap"
+        )
+
+
+def _check_files_exist(manifest: pd.DataFrame) -> None:
+    paths = manifest["path"].to_numpy()
+    missing = [at for at, path in enumerate(paths) if not Path(path).is_file()]
+    if missing:
+        at = missing[0]
+        others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise InputError(
+            f"{name_row(manifest, at)}: no such file: {paths[at]}{others}: correct the path, which "
+            "is relative to the folder of the CSV, or delete the row"
+        )
+
+
+def split_by_subject(
+    manifest: pd.DataFrame,
+    val: float = 0.2,
+    test: float = 0.0,
+    seed: int = 0,
+    task: str | None = None,
+) -> pd.DataFrame:
+    """Deal the people to train, val and test so that no person is in two of them.
+
+    Of `_DEALS` random deals, the one is kept in which the fewest labels are without a row in train
+    and, among those, the rows of every label are spread most evenly. (scikit-learn's
+    StratifiedGroupKFold makes only folds of equal size.)
+
+    Args:
+        manifest: rows with a column `subject`. Where it has a column `split`, only the rows whose
+            split is train or empty are dealt; a released val or test split stays as it is.
+        val: fraction of the dealt people for val, in [0, 1); at least one person if above 0.
+        test: as `val`, for test.
+        seed: the same seed gives the same split.
+        task: the column whose labels are spread; default: only the number of rows is evened out.
+
+    Returns:
+        A copy with a new column `split`.
+
+    Raises:
+        InputError: if a fraction is out of range; a row has no subject; there are too few people;
+            or a person to be dealt is already in the val or test split.
+    """
+    if not (0 <= val < 1 and 0 <= test < 1 and 0 < val + test < 1):
+        raise InputError(
+            f"val={val} and test={test}: give fractions of the people that are at least 0 and "
+            "together above 0 and below 1"
+        )
+    for column in ["subject", *([task] if task else [])]:
+        if column not in manifest:
+            raise InputError(
+                f"the manifest has no column {column!r}, only {list(manifest.columns)}: add it to "
+                "split by person"
+            )
+    split = manifest["split"].astype(object) if "split" in manifest else None
+    dealt = (split.isna() | (split == "train")).to_numpy() if split is not None else True
+    dealt = np.broadcast_to(dealt, len(manifest))
+    _check_subjects(manifest, dealt)
+    labels = manifest.loc[dealt, task] if task else pd.Series(0, manifest.index[dealt])
+    # A missing label is a label of its own here.
+    counts = pd.crosstab(manifest.loc[dealt, "subject"].astype(str), labels.astype(str).fillna(""))
+    people = len(counts)
+    numbers = {
+        name: max(1, round(part * people)) if part else 0
+        for name, part in {"val": val, "test": test}.items()
+    }
+    if sum(numbers.values()) >= people:
+        raise InputError(
+            f"{people} people cannot be split into {numbers['val']} for val, {numbers['test']} for "
+            "test and at least one for train: lower the fractions or add people"
+        )
+    parts = _deal(counts.to_numpy(), numbers["val"], numbers["test"], seed)
+    part_of = dict(zip(counts.index, parts, strict=True))
+    new = manifest["subject"].astype(str).map(part_of).to_numpy(object)
+    if split is not None:
+        new = np.where(dealt, new, split)
+    return manifest.assign(split=pd.Series(new, manifest.index, dtype="str"))
+
+
+def _check_subjects(manifest: pd.DataFrame, dealt: np.ndarray) -> None:
+    subjects = manifest["subject"]
+    nameless = dealt & subjects.isna().to_numpy()
+    if nameless.any():
+        row = name_row(manifest, nameless.argmax())
+        raise InputError(f"{row}: has no subject: fill in who it shows to split by person")
+    held_out = set(subjects[~dealt].dropna().astype(str))
+    leaking = dealt & subjects.astype(str).isin(held_out).to_numpy()
+    if leaking.any():
+        at = leaking.argmax()
+        raise InputError(
+            f"{name_row(manifest, at)}: subject {str(subjects.iloc[at])!r} is also in val or test: "
+            "keep each person in one split"
+        )
+
+
+def _deal(counts: np.ndarray, val: int, test: int, seed: int) -> np.ndarray:
+    """Return the part of each person; `counts` [people, labels] are rows."""
+    rng = np.random.default_rng(seed)
+    people = len(counts)
+    sizes = {"val": slice(0, val), "test": slice(val, val + test), "train": slice(val + test, None)}
+    totals = counts.sum(0)
+    best = None
+    for _ in range(_DEALS):
+        order = rng.permutation(people)
+        rows = {part: counts[order[place]].sum(0) for part, place in sizes.items()}
+        wanted = {part: len(order[place]) / people for part, place in sizes.items()}
+        uneven = sum(np.abs(rows[part] / totals - wanted[part]).sum() for part in sizes)
+        score = (np.count_nonzero(rows["train"] == 0), uneven)
+        if best is None or score < best[0]:
+            best = score, order
+    parts = np.empty(people, object)
+    for part, place in sizes.items():
+        parts[best[1][place]] = part
+    return parts

@@ -1,0 +1,30 @@
+"""Figures as a plain-text table for the terminal."""
+
+import pandas as pd
+
+from mtl_lowres.evaluation.classification import format_mean_std
+
+_METRICS = ("macro_f1", "accuracy", "one_vs_rest_accuracy")
+
+
+def figures_table(result: dict) -> str:
+    """Return the figures of a run, or the mean ± deviation of several, as an aligned table.
+
+    Args:
+        result: what `train`, `train_seeds` or `evaluate` gives: `{"splits": {split: {task:
+            figures}}}` or `{"summary": {split: {task: {metric: {"mean", "std"}}}}}`.
+    """
+    rows = []
+    for split, tasks in (result.get("summary") or result["splits"]).items():
+        for task, figures in tasks.items():
+            cells = {metric: _cell(figures[metric]) for metric in _METRICS if metric in figures}
+            rows.append({"split": split, "task": task, **cells})
+    if not rows:
+        return "no held-out rows: nothing measured (give rows the split val or test)"
+    return pd.DataFrame(rows).to_string(index=False)
+
+
+def _cell(value: dict | float | None) -> str:
+    if isinstance(value, dict):
+        return format_mean_std(value)
+    return "" if value is None else f"{value:.4f}"

@@ -1,0 +1,10 @@
+"""Heads: everything about one task, from features to what a person reads."""
+
+from mtl_lowres.heads.base import Head
+from mtl_lowres.heads.identity import Identity
+from mtl_lowres.heads.posture import Posture
+from mtl_lowres.registry import HEADS
+
+list_heads = HEADS.list
+
+__all__ = ["Head", "Identity", "Posture", "list_heads"]

@@ -1,0 +1,63 @@
+"""What every head provides."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+class Head:
+    """Everything about one task: its output, loss, metrics, and how an output reads and is served.
+
+    A head holds settings only. Its weights live in the layers that `build` adds to a model, so one
+    head can build several models.
+
+    Attributes:
+        classes: number of classes, or None where the output is not a choice among classes.
+    """
+
+    classes: int | None = None
+
+    def build(self, features: tf.Tensor, name: str) -> tf.Tensor:
+        """Add the head's layers to a graph and return its output.
+
+        Args:
+            features: symbolic [n, d], the output of a trunk.
+            name: of the task; it becomes the name of the output layer and the prefix of all others.
+
+        Returns:
+            Symbolic output, float32 under every dtype policy.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define build(features, name)")
+
+    def loss(self) -> tf.keras.losses.Loss:
+        """Return the loss that the head is trained with."""
+        raise NotImplementedError(f"{type(self).__name__} must define loss()")
+
+    def metrics(self) -> list[tf.keras.metrics.Metric]:
+        """Return new metrics; they take the same labels, outputs and sample weights as the loss."""
+        raise NotImplementedError(f"{type(self).__name__} must define metrics()")
+
+    def decode(
+        self, outputs: np.ndarray, class_names: list[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return what each output means to a person, as JSON-able values.
+
+        Args:
+            outputs: what the built model predicts, [n, ...].
+            class_names: name of each class; without them a class is called by its index.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define decode(outputs)")
+
+    def serve(self, output: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the tensors that an exported model answers with, by the suffix of their name."""
+        raise NotImplementedError(f"{type(self).__name__} must define serve(output)")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as JSON-able values."""
+        raise NotImplementedError(f"{type(self).__name__} must define get_config()")
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Head":
+        """Return the head that `get_config` described."""
+        return cls(**config)

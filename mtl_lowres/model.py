@@ -1,0 +1,276 @@
+"""One trunk and any heads as one Keras model, and that model on disk."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from mtl_lowres.data.degrade import parse_recipe
+from mtl_lowres.errors import InputError
+from mtl_lowres.files import replacing, write_json
+from mtl_lowres.heads import Head
+from mtl_lowres.heads.checks import check_class_names, check_heads, registered_name
+from mtl_lowres.registry import HEADS, TRUNKS
+from mtl_lowres.trunks.options import check_trunk_options
+from mtl_lowres.versions import versions
+
+_DESCRIPTION_FILE = "model.json"
+# NumPy's archive rather than HDF5: with pickles refused it can hold nothing but arrays, whereas
+# HDF5 follows links to other files and loads compression plugins.
+_WEIGHTS_FILE = "weights.npz"
+
+
+class MultiTaskModel(tf.keras.Model):
+    """A Functional model whose outputs are a dict by task name; `build_model` makes it.
+
+    Attributes:
+        trunk: the model from inputs to features; its layers are this model's own.
+        heads: task -> head; empty for a model made from inputs and outputs alone.
+        description: JSON-able dict from which `load_model` builds the model again: `trunk`,
+            `trunk_options`, `heads`, `input_shape`, `degrade`, `class_names`, `versions`.
+    """
+
+    # Tracked, the trunk would be saved a second time and the dicts wrapped in Keras's own.
+    @tf.__internal__.tracking.no_automatic_dependency_tracking
+    def __init__(
+        self,
+        inputs,
+        outputs,
+        trunk: tf.keras.Model | None = None,
+        heads: dict[str, Head] | None = None,
+        description: dict[str, Any] | None = None,
+        **kwargs,
+    ):
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        self.trunk = trunk
+        self.heads = dict(heads or {})
+        self.description = description or {}
+
+    @property
+    def class_names(self) -> dict[str, list[str]]:
+        """Names of the classes, by task; a task whose names are unknown is left out."""
+        return self.description.get("class_names", {})
+
+    def compile(
+        self,
+        optimizer="adam",
+        loss=None,
+        metrics=None,
+        loss_weights=None,
+        weighted_metrics=None,
+        **kwargs,
+    ):
+        """Configure training as Keras does, with the heads' losses and metrics as defaults.
+
+        The heads' metrics are weighted ones, so that a sample without a label does not count.
+        With one task Keras reports `macro_f1`, with several `<task>_macro_f1`.
+
+        Args:
+            optimizer: name or instance.
+            loss: task -> loss; default: that of each head.
+            metrics: as in Keras; these ignore the sample weights.
+            loss_weights: as in Keras; default: all tasks alike.
+            weighted_metrics: task -> metrics; default: those of each head, none for `[]`.
+            **kwargs: further arguments of `tf.keras.Model.compile`.
+        """
+        if loss is None and self.heads:
+            loss = {task: head.loss() for task, head in self.heads.items()}
+        if weighted_metrics is None and self.heads:
+            weighted_metrics = {task: head.metrics() for task, head in self.heads.items()}
+        super().compile(
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            loss_weights=loss_weights,
+            weighted_metrics=weighted_metrics,
+            **kwargs,
+        )
+
+
+def build_model(
+    trunk: str,
+    heads: dict[str, Head],
+    input_shape: Sequence[int],
+    class_names: dict[str, Sequence[str]] | None = None,
+    degrade: str | None = None,
+    **trunk_options: Any,
+) -> MultiTaskModel:
+    """Join one trunk and any heads into one Functional model.
+
+    Args:
+        trunk: name of a trunk; `mtl_lowres.list_trunks()` lists them.
+        heads: task name -> head. Several tasks may use the same kind of head.
+        input_shape: shape of one sample without the batch, (height, width, channels) for images.
+        class_names: task -> name of each class, for tasks whose names are known.
+        degrade: recipe that turns an image file into what the model sees.
+        **trunk_options: arguments of the trunk, JSON-able.
+
+    Returns:
+        Model from float32 [n, *input_shape] in [0, 1] to a dict of each task's output.
+
+    Raises:
+        InputError: if a name is unknown or an argument cannot be used.
+
+    Example:
+        >>> model = build_model("lownet", {"posture": Posture(38)}, (16, 16, 3), slopes=(4, 2, 1))
+        >>> model.compile("adam")
+    """
+    check_trunk_options(trunk, trunk_options)
+    check_heads(heads)
+    check_class_names(heads, class_names or {})
+    trunk_model = TRUNKS.get(trunk)(tuple(input_shape), **trunk_options)
+    _check_degrade(degrade, input_shape)
+    _check_layer_names(trunk_model, heads)
+    outputs = {task: head.build(trunk_model.output, task) for task, head in heads.items()}
+    description = {
+        "trunk": trunk,
+        "trunk_options": json.loads(json.dumps(trunk_options)),
+        "heads": {
+            task: {"head": registered_name(head), "config": head.get_config()}
+            for task, head in heads.items()
+        },
+        "input_shape": list(input_shape),
+        "degrade": degrade,
+        "class_names": {task: list(names) for task, names in (class_names or {}).items()},
+        "versions": versions(),
+    }
+    return MultiTaskModel(trunk_model.input, outputs, trunk_model, heads, description)
+
+
+def save_model(model: MultiTaskModel, folder: str | Path) -> None:
+    """Write a model to a folder: `model.json`, which describes it, and `weights.npz`.
+
+    The folder appears whole or not at all and replaces an earlier model there. The optimizer is
+    not saved.
+
+    Raises:
+        InputError: if the model is not from `build_model`, or `folder` holds something else.
+    """
+    folder = Path(folder)
+    if not model.description:
+        raise InputError(f"{model.name} has no description to save: make it with build_model")
+    _check_replaceable(folder)
+    with replacing(folder) as temporary:
+        temporary.mkdir()
+        write_json(temporary / _DESCRIPTION_FILE, model.description)
+        arrays = {key: weight.numpy() for key, weight in _weights_by_key(model).items()}
+        np.savez(temporary / _WEIGHTS_FILE, **arrays)
+
+
+def load_model(folder: str | Path) -> MultiTaskModel:
+    """Return the model that `save_model` wrote, not compiled. Nothing in the folder is executed.
+
+    Raises:
+        InputError: if a file is missing or damaged, a name in it is unknown here, or the weights
+            do not fit.
+    """
+    path = Path(folder) / _DESCRIPTION_FILE
+    description = _read_description(path)
+    try:
+        heads = {
+            task: HEADS.get(entry["head"]).from_config(entry["config"])
+            for task, entry in description["heads"].items()
+        }
+        model = build_model(
+            description["trunk"],
+            heads,
+            description["input_shape"],
+            description["class_names"],
+            description["degrade"],
+            **description["trunk_options"],
+        )
+    except KeyError as error:
+        raise InputError(f"{path} lacks {error}: save the model again") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(f"{path} cannot be used: {_first_line(error)}") from error
+    _load_weights(model, Path(folder) / _WEIGHTS_FILE)
+    return model
+
+
+def _check_degrade(degrade: str | None, input_shape: Sequence[int]) -> None:
+    if degrade is None:
+        return
+    given = tuple(input_shape[-3:-1])
+    made = parse_recipe(degrade).output_size(None, None)
+    if any(side is not None and side != wanted for side, wanted in zip(made, given, strict=True)):
+        raise InputError(
+            f"degrade={degrade!r} makes images of {made}, but input_shape={tuple(input_shape)!r} "
+            "asks for another height and width: change one of them"
+        )
+
+
+def _check_layer_names(trunk: tf.keras.Model, heads: dict[str, Head]) -> None:
+    for task in heads:
+        if task in {layer.name for layer in trunk.layers}:
+            raise InputError(f"task name {task!r} is also a layer of the trunk: choose another")
+
+
+def _weights_by_key(model: tf.keras.Model) -> dict[str, tf.Variable]:
+    """Return all weights by a name that does not depend on how often a model was built.
+
+    Layer names are unique within a model; within a composite layer weight names are not, so the
+    position tells them apart.
+    """
+    return {
+        f"{layer.name}/{position}_{weight.name.split('/')[-1].removesuffix(':0')}": weight
+        for layer in model.layers
+        for position, weight in enumerate(layer.weights)
+    }
+
+
+def _check_replaceable(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file: name a folder for the model")
+    others = {entry.name for entry in folder.iterdir()} - {_DESCRIPTION_FILE, _WEIGHTS_FILE}
+    if others:
+        raise InputError(
+            f"{folder} holds {sorted(others)[0]!r}, so it is no saved model and is not replaced: "
+            "name another folder"
+        )
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing: name a folder that save_model wrote") from error
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} is no model description ({_first_line(error)}): save the model again"
+        ) from error
+    if not isinstance(description, dict):
+        raise InputError(f"{path} is no model description: save the model again")
+    return description
+
+
+def _load_weights(model: MultiTaskModel, path: Path) -> None:
+    weights = _weights_by_key(model)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            stored = set(archive.files)
+            arrays = {key: archive[key] for key in weights if key in stored}
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing: name a folder that save_model wrote") from error
+    except Exception as error:  # a damaged archive makes its readers raise a dozen kinds
+        raise InputError(
+            f"{path} cannot be read ({_first_line(error)}): save the model again"
+        ) from error
+    for key in sorted(stored ^ set(weights)):
+        layer, verb = key.split("/")[0], "lacks" if key in weights else "has the unknown"
+        raise InputError(f"{path} {verb} weight {key!r} of layer {layer!r}: it is another model's")
+    for key, weight in weights.items():
+        if arrays[key].shape != tuple(weight.shape):
+            raise InputError(
+                f"{path}: weight {key!r} of layer {key.split('/')[0]!r} has shape "
+                f"{arrays[key].shape}, but the model needs {tuple(weight.shape)}"
+            )
+        weight.assign(arrays[key])
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

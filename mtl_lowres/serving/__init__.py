@@ -1,0 +1,1 @@
+"""Serving: SavedModels for TensorFlow Serving, and predictions for files."""

@@ -1,0 +1,1 @@
+"""Training: one run, many seeds, and what they leave in their folder."""

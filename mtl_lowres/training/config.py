@@ -1,0 +1,139 @@
+"""The settings of one training run."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from mtl_lowres.data.recipe import parse_calls
+from mtl_lowres.errors import InputError
+from mtl_lowres.heads import Head
+from mtl_lowres.registry import HEADS, TRUNKS
+
+OPTIMIZERS = ("adam", "adamw", "lazyadam", "sgd")
+SCHEDULES = ("cosine", "constant")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides the result of a run, besides its manifest.
+
+    Attributes:
+        tasks: columns of the manifest to learn.
+        trunk: trunk with its options, such as `"lownet(slopes=(4, 2, 1))"`.
+        heads: task -> head with its options, such as `{"posture": "posture(loss='nll')"}`; a task
+            without an entry gets the head of its own name.
+        degrade: degradation recipe; decides the size of what the model sees.
+        augment: augmentation of the training images, or empty.
+        epochs: passes over the training rows.
+        batch_size: images a step.
+        optimizer: one of `OPTIMIZERS`.
+        learning_rate: highest learning rate.
+        schedule: `"cosine"` (to zero at the last step) or `"constant"`.
+        warmup_epochs: epochs of linear growth of the learning rate from zero.
+        weight_decay: decoupled decay of `adamw`, of all weights but biases and norms.
+        ema: decay of the moving average of the weights that is evaluated and kept, in [0, 1); 0 is
+            off. The average starts as the plain mean, so short runs are not held back by it.
+        val: fraction of the training people held out when the manifest has no validation rows;
+            0 trains on all of them and keeps the last epoch.
+        monitor: validation figure that selects the epoch, such as `"posture_macro_f1"`; default:
+            macro-F1 of the first task. Only validation rows are ever looked at.
+        patience: stop after so many epochs without improvement; 0 never stops early.
+        seed: of initial weights, shuffling, augmentation and dropout.
+        split_seed: of the choice of validation people, so that runs of several seeds share it.
+        cache: `"memory"`, `"disk"` or `"none"`.
+        fast_decode: decode large JPEGs at a reduced scale.
+        bad_file_budget: fraction of undecodable files at which the run stops.
+        tensorboard: also write TensorBoard logs.
+    """
+
+    tasks: tuple[str, ...]
+    trunk: str = "lownet"
+    heads: dict[str, str] = field(default_factory=dict)
+    degrade: str = "area(16)"
+    augment: str = ""
+    epochs: int = 60
+    batch_size: int = 64
+    optimizer: str = "adamw"
+    learning_rate: float = 1e-3
+    schedule: str = "cosine"
+    warmup_epochs: float = 0.0
+    weight_decay: float = 0.0
+    ema: float = 0.0
+    val: float = 0.2
+    monitor: str = ""
+    patience: int = 0
+    seed: int = 0
+    split_seed: int = 0
+    cache: str = "memory"
+    fast_decode: bool = False
+    bad_file_budget: float = 0.01
+    tensorboard: bool = False
+
+    def __post_init__(self):
+        object.__setattr__(self, "tasks", tuple(self.tasks))
+        _require(self.tasks, "tasks", self.tasks, "name at least one column of the manifest")
+        _require(self.epochs >= 1, "epochs", self.epochs, "use at least 1")
+        _require(self.batch_size >= 1, "batch_size", self.batch_size, "use at least 1")
+        _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "use e.g. 1e-3")
+        _require(0 <= self.ema < 1, "ema", self.ema, "use 0 (off) or e.g. 0.999")
+        _require(0 <= self.val < 1, "val", self.val, "use a fraction such as 0.2")
+        _require(0 <= self.bad_file_budget <= 1, "bad_file_budget", self.bad_file_budget, "use 0-1")
+        _require(
+            self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, f"use one of {OPTIMIZERS}"
+        )
+        _require(self.schedule in SCHEDULES, "schedule", self.schedule, f"use one of {SCHEDULES}")
+        _require(
+            not self.weight_decay or self.optimizer == "adamw",
+            "weight_decay",
+            self.weight_decay,
+            f"only adamw decays weights, not {self.optimizer}",
+        )
+        unknown = set(self.heads) - set(self.tasks)
+        _require(not unknown, "heads", sorted(unknown), f"the tasks are {list(self.tasks)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON-able values."""
+        return {**dataclasses.asdict(self), "tasks": list(self.tasks)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
+        """Return the settings that `to_dict` wrote.
+
+        Raises:
+            InputError: if a setting is unknown or has an unusable value.
+        """
+        known = {f.name for f in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise InputError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        return cls(**values)
+
+    def trunk_and_options(self) -> tuple[str, dict[str, Any]]:
+        """Return the trunk's name and its options."""
+        call = _one_call(self.trunk, "trunk")
+        TRUNKS.get(call.name)
+        return call.name, call.kwargs
+
+    def make_heads(self, classes: dict[str, int]) -> dict[str, Head]:
+        """Return a head for each task, given the number of classes of each."""
+        heads = {}
+        for task in self.tasks:
+            call = _one_call(self.heads.get(task, task), f"head of task {task}")
+            options = {"classes": classes[task], **call.kwargs} if task in classes else call.kwargs
+            try:
+                heads[task] = HEADS.get(call.name)(**options)
+            except TypeError as error:
+                raise InputError(f"head {self.heads.get(task, task)!r}: {error}") from error
+        return heads
+
+
+def _require(condition: Any, name: str, value: Any, remedy: str) -> None:
+    if not condition:
+        raise InputError(f"{name}={value!r} cannot be used: {remedy}")
+
+
+def _one_call(text: str, what: str):
+    calls = parse_calls(text)
+    if len(calls) != 1 or calls[0].args:
+        raise InputError(f"{what} {text!r}: give one name with named options, such as name(option=1)")
+    return calls[0]

@@ -1,0 +1,126 @@
+"""What a model answers on the rows of a manifest, as arrays, figures and a table."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from mtl_lowres.data.loading import BadFiles
+from mtl_lowres.data.pipeline import make_dataset
+from mtl_lowres.evaluation.classification import classification_metrics
+from mtl_lowres.model import MultiTaskModel
+
+_ROW = "_row"
+
+
+class Evaluator:
+    """Measures models on one set of rows, which are decoded once.
+
+    Args:
+        manifest: the rows to measure on.
+        degrade: degradation recipe of the images.
+        batch_size: images a step.
+        seed: of a random recipe.
+        cache: `"memory"`, `"disk"` (in `cache_dir`) or `"none"`.
+        cache_dir: folder of the disk cache.
+        fast_decode: decode large JPEGs at a reduced scale.
+        bad_files: collects what cannot be decoded.
+        progress: show a progress bar while files are decoded.
+    """
+
+    def __init__(
+        self,
+        manifest: pd.DataFrame,
+        degrade: str,
+        batch_size: int = 256,
+        *,
+        seed: int = 0,
+        cache: str = "memory",
+        cache_dir=None,
+        fast_decode: bool = False,
+        bad_files: BadFiles | None = None,
+        progress: bool = False,
+    ):
+        self.manifest = manifest.reset_index(drop=True)
+        self._dataset = make_dataset(
+            self.manifest.assign(**{_ROW: np.arange(len(manifest))}),
+            [_ROW],
+            degrade=degrade,
+            batch_size=batch_size,
+            seed=seed,
+            cache=cache,
+            cache_dir=cache_dir,
+            fast_decode=fast_decode,
+            bad_files=bad_files,
+            progress=progress,
+        )
+
+    def outputs(self, model: MultiTaskModel) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return the rows that could be decoded and the model's output of each task for them."""
+        forward = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
+        rows, outputs = [], {task: [] for task in model.heads}
+        for images, labels, _ in self._dataset:
+            rows.append(labels[_ROW].numpy())
+            for task, output in forward(images).items():
+                outputs[task].append(output.numpy())
+        return np.concatenate(rows), {task: np.concatenate(o) for task, o in outputs.items()}
+
+    def truth(self, rows: np.ndarray, task: str) -> np.ndarray:
+        """Return the class of each row, -1 where the label is missing."""
+        if task not in self.manifest:
+            return np.full(len(rows), -1)
+        return pd.to_numeric(self.manifest[task].iloc[rows]).fillna(-1).to_numpy(np.int64)
+
+    def metrics(self, model: MultiTaskModel, bootstrap: int = 1000) -> dict[str, dict]:
+        """Return the classification figures of each task that has a label here."""
+        rows, outputs = self.outputs(model)
+        return self.metrics_of(model, rows, outputs, bootstrap)
+
+    def metrics_of(self, model, rows, outputs, bootstrap: int = 1000) -> dict[str, dict]:
+        """Return the figures of outputs that `outputs` returned."""
+        subjects = None
+        if "subject" in self.manifest:
+            subjects = self.manifest["subject"].iloc[rows].to_numpy()
+        figures = {}
+        for task, probabilities in outputs.items():
+            truth = self.truth(rows, task)
+            if (truth >= 0).any():
+                figures[task] = classification_metrics(
+                    truth,
+                    probabilities,
+                    subjects=subjects,
+                    class_names=model.class_names.get(task),
+                    bootstrap=bootstrap,
+                )
+        return figures
+
+    def losses(self, model: MultiTaskModel, rows, outputs) -> dict[str, float]:
+        """Return the mean loss of each task over the rows that have its label."""
+        losses = {}
+        for task, head in model.heads.items():
+            truth = self.truth(rows, task)
+            known = truth >= 0
+            if known.any():
+                losses[task] = float(head.loss()(truth[known], outputs[task][known]))
+        return losses
+
+    def table(self, model: MultiTaskModel, rows, outputs) -> pd.DataFrame:
+        """Return one line a row: path, split, subject, and truth and answer of each task."""
+        columns = [c for c in ("path", "split", "subject") if c in self.manifest]
+        table = self.manifest[columns].iloc[rows].reset_index(drop=True)
+        for task, head in model.heads.items():
+            names = model.class_names.get(task)
+            answers = head.decode(outputs[task], names)
+            truth = self.truth(rows, task)
+            table[f"{task}_truth"] = _class_names(truth, names)
+            table[f"{task}_prediction"] = [answer["label"] for answer in answers]
+            table[f"{task}_confidence"] = [round(answer["confidence"], 6) for answer in answers]
+        return table
+
+
+def _class_names(truth: np.ndarray, names: Sequence[str] | None) -> list[str]:
+    """Return the name of each class, empty for a missing label."""
+    if names is None:
+        return ["" if index < 0 else str(index) for index in truth]
+    return ["" if index < 0 else names[index] for index in truth]

@@ -1,0 +1,238 @@
+"""One training run: fit, validate, checkpoint, resume, evaluate once, report."""
+
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+import tensorflow as tf
+
+from mtl_lowres.data.degrade import parse_recipe
+from mtl_lowres.data.loading import BadFiles
+from mtl_lowres.data.manifest import check_manifest, split_by_subject, task_classes, write_manifest
+from mtl_lowres.data.pipeline import make_dataset
+from mtl_lowres.errors import InputError
+from mtl_lowres.files import replacing, write_json
+from mtl_lowres.model import MultiTaskModel, build_model, save_model
+from mtl_lowres.training.checkpoint import Checkpoints
+from mtl_lowres.training.config import TrainConfig
+from mtl_lowres.training.epochs import EpochLog
+from mtl_lowres.training.evaluate import Evaluator
+from mtl_lowres.training.reporting import report_run
+from mtl_lowres.training.optimizers import WeightAverage, make_optimizer
+from mtl_lowres.versions import versions
+
+
+def train(
+    config: TrainConfig,
+    manifest: pd.DataFrame,
+    run_dir: str | Path,
+    *,
+    source: dict | None = None,
+    progress: bool = False,
+) -> dict:
+    """Train one model and leave everything about it in `run_dir`.
+
+    The epoch that is kept is the one with the best validation figure (`config.monitor`); without
+    validation rows it is the last one. Test rows are read once, at the end. The same call on an
+    unfinished folder goes on from its last checkpoint and ends with the weights that an
+    uninterrupted run gives, to the bit (on the same machine and versions); on a finished folder
+    it returns what is there.
+
+    Args:
+        config: the settings.
+        manifest: rows with `path`, the task columns, and optionally `subject` and `split`.
+        run_dir: folder of the run; made if missing.
+        source: where the manifest comes from, noted in `config.json`.
+        progress: show progress bars.
+
+    Returns:
+        The figures in `metrics.json`: `{"splits": {split: {task: figures}}, ...}`.
+
+    Raises:
+        InputError: the manifest or a setting cannot be used, too many files are bad, the loss
+            is not finite, or `run_dir` holds another run.
+
+    Example:
+        >>> train(TrainConfig(tasks=("posture",), epochs=5), manifest, "runs/a")
+    """
+    run_dir = Path(run_dir)
+    manifest = prepare_manifest(config, manifest)
+    _claim(run_dir, config, manifest, source)
+    if (run_dir / "metrics.json").exists():
+        return json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
+    _make_deterministic(config.seed)
+    bad_files = BadFiles(config.bad_file_budget)
+    try:
+        model, state = _fit(config, manifest, run_dir, bad_files, progress)
+        save_model(model, run_dir / "model")
+        figures = _conclude(config, manifest, run_dir, model, state, bad_files)
+    except tf.errors.OpError:
+        if bad_files.error is not None:
+            raise bad_files.error from None
+        raise
+    report_run(run_dir)
+    return figures
+
+
+def prepare_manifest(config: TrainConfig, manifest: pd.DataFrame) -> pd.DataFrame:
+    """Check the manifest and add the split that the settings ask for.
+
+    Raises:
+        InputError: a row or column cannot be used, or there is nothing to train on.
+    """
+    if "split" not in manifest.columns:
+        manifest = manifest.assign(split="train")
+    has_val = (manifest["split"] == "val").any()
+    if config.val and not has_val:
+        manifest = split_by_subject(
+            manifest, val=config.val, seed=config.split_seed, task=config.tasks[0]
+        )
+    check_manifest(manifest, tasks=config.tasks, files=False)
+    if not (manifest["split"] == "train").any():
+        raise InputError("no row of the manifest has the split 'train': nothing to train on")
+    return manifest
+
+
+def _claim(run_dir: Path, config: TrainConfig, manifest: pd.DataFrame, source) -> None:
+    """Write config.json and manifest.csv, or check that they are those of this very run."""
+    config_file, manifest_file = run_dir / "config.json", run_dir / "manifest.csv"
+    if config_file.exists():
+        stored = json.loads(config_file.read_text(encoding="utf-8"))["settings"]
+        changed = [k for k, v in config.to_dict().items() if stored.get(k) != v]
+        if changed:
+            name = changed[0]
+            raise InputError(
+                f"{run_dir} holds a run with {name}={stored.get(name)!r}, not "
+                f"{config.to_dict()[name]!r}: choose another folder, or remove this one"
+            )
+    with replacing(run_dir / ".manifest-now.csv") as temporary:
+        write_manifest(manifest, temporary)
+        now = temporary.read_bytes()
+        if manifest_file.exists() and manifest_file.read_bytes() != now:
+            raise InputError(
+                f"{manifest_file} differs from the data as they are now: choose another folder, "
+                "or remove this one to train again"
+            )
+    (run_dir / ".manifest-now.csv").unlink()
+    if not manifest_file.exists():
+        write_manifest(manifest, manifest_file)
+    if not config_file.exists():
+        write_json(
+            config_file,
+            {"settings": config.to_dict(), "source": source or {}, "versions": versions()},
+        )
+
+
+def _make_deterministic(seed: int) -> None:
+    tf.keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    # Dropout then draws from a generator that can be set back, which exact resuming needs.
+    tf.keras.backend.experimental.enable_tf_random_generator()
+
+
+def _fit(config, manifest, run_dir, bad_files, progress) -> tuple[MultiTaskModel, dict]:
+    """Train from the last checkpoint on; return the model with the chosen weights and the log."""
+    train_rows = manifest[manifest["split"] == "train"]
+    classes = task_classes(manifest, config.tasks)
+    model = new_model(config, classes, manifest.attrs.get("classes", {}))
+    steps = math.ceil(len(train_rows) / config.batch_size)
+    model.compile(make_optimizer(config, steps))
+    model.optimizer.build(model.trainable_variables)
+    average = WeightAverage(config.ema, model.weights) if config.ema else None
+    tracked = {"model": model, "optimizer": model.optimizer}
+    if average:
+        tracked["average"] = average.variables
+    checkpoints = Checkpoints(run_dir / "checkpoints", **tracked)
+
+    validation = _evaluator(config, manifest, "val", run_dir, bad_files, progress)
+    log = EpochLog(config, run_dir, checkpoints, validation, average, progress)
+    done = checkpoints.last()
+    if done:
+        log.state = checkpoints.restore(done)
+    if done < config.epochs and not log.state["stopped"]:
+        dataset = make_dataset(
+            train_rows,
+            config.tasks,
+            degrade=config.degrade,
+            batch_size=config.batch_size,
+            training=True,
+            seed=config.seed,
+            augment=config.augment or None,
+            cache=config.cache,
+            cache_dir=run_dir / "cache",
+            fast_decode=config.fast_decode,
+            classes=classes,
+            first_epoch=done,
+            bad_files=bad_files,
+            progress=progress,
+        )
+        callbacks = [*([average] if average else []), log]
+        if config.tensorboard:
+            callbacks.append(tf.keras.callbacks.TensorBoard(str(run_dir / "tensorboard")))
+        model.fit(
+            dataset, initial_epoch=done, epochs=config.epochs, callbacks=callbacks, verbose=0
+        )
+    if checkpoints.last() != log.state["best_epoch"]:
+        checkpoints.restore(log.state["best_epoch"])
+    if average:
+        average.keep()
+    return model, log.state
+
+
+def new_model(config: TrainConfig, classes: dict[str, int], class_names: dict) -> MultiTaskModel:
+    """Build the untrained model that the settings describe."""
+    trunk, options = config.trunk_and_options()
+    height, width = parse_recipe(config.degrade).output_size(None, None)
+    return build_model(
+        trunk,
+        heads=config.make_heads(classes),
+        input_shape=(height, width, 3),
+        class_names={t: list(n) for t, n in class_names.items() if t in config.tasks},
+        degrade=config.degrade,
+        **options,
+    )
+
+
+def _evaluator(config, manifest, split, run_dir, bad_files, progress) -> Evaluator | None:
+    rows = manifest[manifest["split"] == split]
+    if rows.empty:
+        return None
+    return Evaluator(
+        rows,
+        config.degrade,
+        seed=config.seed,
+        cache=config.cache,
+        cache_dir=run_dir / "cache",
+        fast_decode=config.fast_decode,
+        bad_files=bad_files,
+        progress=progress,
+    )
+
+
+def _conclude(config, manifest, run_dir, model, state, bad_files) -> dict:
+    """Evaluate the final model once on each held-out split and write what the run keeps."""
+    splits, tables = {}, []
+    for split in ("val", "test"):
+        evaluator = _evaluator(config, manifest, split, run_dir, bad_files, progress=False)
+        if evaluator is not None:
+            rows, outputs = evaluator.outputs(model)
+            splits[split] = evaluator.metrics_of(model, rows, outputs)
+            tables.append(evaluator.table(model, rows, outputs))
+    _write_csv(bad_files.to_frame(), run_dir / "bad_files.csv")
+    if tables:
+        _write_csv(pd.concat(tables), run_dir / "predictions.csv")
+    figures = {
+        "splits": splits,
+        "parameters": model.count_params(),
+        "epochs": len(state["history"]),
+        "chosen_epoch": state["best_epoch"],
+        "bad_files": len(bad_files.reasons),
+    }
+    write_json(run_dir / "metrics.json", figures)
+    return figures
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False)

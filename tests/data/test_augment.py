@@ -1,0 +1,162 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mtl_lowres.data.augment import list_augmentations, parse_augment
+from mtl_lowres.errors import InputError
+
+SEED = tf.constant([3, 4])
+EXAMPLES = {
+    "brightness": "brightness(0.1, per_channel=True)",
+    "contrast": "contrast(0.1)",
+    "cutout": "cutout(4)",
+    "flip": "flip(0.5)",
+    "gamma": "gamma(0.2)",
+    "mixup": "mixup(0.2)",
+    "noise": "noise(0.02)",
+    "rotate": "rotate(10)",
+    "scale": "scale(0.1)",
+    "shift": "shift(1)",
+}
+EVERYTHING = "|".join(EXAMPLES.values())
+
+
+def batch(size=8):
+    return tf.constant(np.random.default_rng(0).random((size, 16, 12, 3), np.float32))
+
+
+def test_every_operation_has_an_example():
+    assert list_augmentations() == sorted(EXAMPLES)
+
+
+@pytest.mark.parametrize("text", [*EXAMPLES.values(), EVERYTHING])
+def test_same_seed_same_result_in_range_eagerly_and_in_a_graph(text):
+    augmentation = parse_augment(text)
+    result = augmentation.images(batch(), SEED)
+    assert result.shape == batch().shape
+    assert 0 <= result.numpy().min() <= result.numpy().max() <= 1
+    np.testing.assert_array_equal(result, augmentation.images(batch(), SEED))
+    in_graph = tf.function(augmentation.images)(batch(), SEED)
+    assert in_graph.shape == batch().shape
+    np.testing.assert_allclose(in_graph, result, atol=1e-5)
+    if text != EXAMPLES["mixup"]:
+        other = augmentation.images(batch(), tf.constant([3, 5]))
+        assert np.abs(other - result).max() > 1e-3
+
+
+@pytest.mark.parametrize("shape", [(0, 8, 8, 3), (1, 1, 1, 3), (2, 1, 7, 1)])
+def test_odd_batches(shape):
+    augmentation = parse_augment(EVERYTHING)
+    images = tf.fill(shape, 0.5)
+    result = augmentation.images(images, SEED)
+    assert result.shape == shape
+    mixed, labels, weights = augmentation.mix(
+        result, {"age": tf.ones([shape[0]])}, {"age": tf.ones([shape[0]])}, SEED
+    )
+    assert mixed.shape == shape
+    np.testing.assert_allclose(labels["age"], np.ones(shape[0]), atol=1e-6)
+    np.testing.assert_allclose(weights["age"], np.ones(shape[0]), atol=1e-6)
+
+
+def test_unknown_sizes_in_a_graph():
+    augmentation = parse_augment(EVERYTHING)
+    spec = tf.TensorSpec([None, None, None, 3])
+    changed = tf.function(lambda images: augmentation.images(images, SEED), [spec])
+    np.testing.assert_allclose(changed(batch()), augmentation.images(batch(), SEED), atol=1e-5)
+
+
+def test_at_chooses_the_image():
+    augmentation = parse_augment('flip(1, at="hr")|brightness(0.1)')
+    assert augmentation.has_hr
+    high = augmentation.images(batch(), SEED, at="hr")
+    np.testing.assert_array_equal(high, batch()[:, :, ::-1])
+    low = augmentation.images(batch() * 0.5 + 0.2, SEED)
+    assert np.ptp(low - (batch() * 0.5 + 0.2), axis=(1, 2, 3)).max() < 1e-5
+    assert not parse_augment("flip(1)").has_hr
+    assert parse_augment("flip(1)").images(batch(), SEED, at="hr") is not None
+
+
+def test_equal_operations_in_one_text_draw_differently():
+    gray = tf.fill([4, 8, 8, 1], 0.5)
+    once = parse_augment("noise(0.01)").images(gray, SEED) - 0.5
+    twice = parse_augment("noise(0.01)|noise(0.01)").images(gray, SEED) - 0.5
+    assert np.abs(twice - 2 * once).max() > 1e-3
+
+
+def test_mixup_mixes_images_labels_and_weights_with_one_share_a_pair():
+    """Image i is filled with i / 10 and labelled i, so that all must show the same mixture."""
+    size = 10
+    numbers = np.arange(size, dtype=np.float32)
+    images = tf.constant(np.tile((numbers / 10)[:, None, None, None], (1, 2, 2, 3)))
+    labels = {"age": tf.constant(numbers), "posture": tf.one_hot(range(size), size)}
+    weights = {"age": tf.constant(numbers + 1), "posture": tf.ones([size])}
+    augmentation = parse_augment("mixup(1)")
+    assert augmentation.mixes
+    mixed, new_labels, new_weights = augmentation.mix(images, labels, weights, SEED)
+    ages = new_labels["age"].numpy()
+    np.testing.assert_allclose(mixed[:, 0, 0, 0] * 10, ages, atol=1e-5)
+    np.testing.assert_allclose(new_weights["age"], ages + 1, atol=1e-5)
+    np.testing.assert_allclose(new_labels["posture"] @ numbers[:, None], ages[:, None], atol=1e-5)
+    np.testing.assert_allclose(tf.reduce_sum(new_labels["posture"], axis=1), 1, atol=1e-6)
+    assert ages.sum() != pytest.approx(numbers.sum(), abs=1e-3)
+    np.testing.assert_array_equal(ages, augmentation.mix(images, labels, weights, SEED)[1]["age"])
+
+
+def test_a_pair_with_a_missing_label_has_weight_zero():
+    size = 50
+    known = np.arange(size) % 2
+    weights = {"posture": tf.constant(known, tf.float32), "age": tf.ones([size])}
+    labels = {"posture": tf.one_hot(range(size), size), "age": tf.zeros([size])}
+    images = tf.zeros([size, 1, 1, 1])
+    _, new_labels, new_weights = parse_augment("mixup(1)").mix(images, labels, weights, SEED)
+    ingredients = new_labels["posture"].numpy() > 0
+    both_known = ~(ingredients & (known == 0)).any(axis=1)
+    np.testing.assert_allclose(new_weights["posture"], both_known, atol=1e-6)
+    assert 0 < both_known.sum() < known.sum()
+    np.testing.assert_allclose(new_weights["age"], 1, atol=1e-6)
+
+
+def test_mix_without_mixup_changes_nothing():
+    augmentation = parse_augment("flip")
+    assert not augmentation.mixes
+    images = batch()
+    assert augmentation.mix(images, {}, {}, SEED)[0] is images
+
+
+def test_integer_labels_cannot_be_mixed():
+    with pytest.raises(ValueError, match="int32 for 'posture': pass tf.one_hot"):
+        parse_augment("mixup(0.2)").mix(batch(), {"posture": tf.range(8)}, {}, SEED)
+
+
+def test_text_and_equality():
+    augmentation = parse_augment("flip( 0.5 )|cutout(side=4)")
+    assert augmentation.text == "flip(0.5)|cutout(side=4)"
+    assert augmentation == parse_augment("flip(0.5)|cutout(side = 4)") != parse_augment("flip")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty"),
+        ("flop(0.5)", "did you mean 'flip'"),
+        ("flip(1.5)", "from 0 to 1, got 1.5"),
+        ("shift()", r"written shift\(pixels, whole=False\)"),
+        ("shift(-1)", "got -1"),
+        ("shift(1.5, whole=True)", "an integer of at least 0, got 1.5"),
+        ("shift(1, whole=2)", "True or False, got 2"),
+        ("rotate(200)", "got 200"),
+        ("scale(1)", "got 1"),
+        ("brightness('a')", "got 'a'"),
+        ("contrast(0.1, per_channel=1)", "got 1"),
+        ("gamma(-1)", "got -1"),
+        ("cutout(0)", "got 0"),
+        ("cutout(2.0)", "got 2.0"),
+        ("mixup(0)", "got 0"),
+        ("flip(at='mr')", 'at must be "lr" or "hr", got \'mr\''),
+        ("mixup(0.2, at='hr')", "leave out at="),
+    ],
+)
+def test_wrong_arguments(text, message):
+    with pytest.raises(InputError, match=message) as raised:
+        parse_augment(text)
+    assert "\n" not in str(raised.value)

@@ -1,0 +1,166 @@
+"""Each operation against values derived with NumPy; drawn amounts are read off from the result."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mtl_lowres.data.augment import parse_augment
+
+SEED = tf.constant([1, 2])
+
+
+def noise_images(size=16, height=9, width=11):
+    return np.random.default_rng(0).random((size, height, width, 3), np.float32)
+
+
+def augmented(text, images):
+    return parse_augment(text).images(tf.constant(images), SEED).numpy()
+
+
+def shifted(image, down, right):
+    """Whole-pixel shift of [h, w, c] that repeats the border."""
+    height, width, _ = image.shape
+    rows = np.clip(np.arange(height) - down, 0, height - 1)
+    columns = np.clip(np.arange(width) - right, 0, width - 1)
+    return image[rows][:, columns]
+
+
+def test_flip_mirrors_some_images_exactly():
+    images = noise_images(64)
+    result = augmented("flip", images)
+    flipped = [np.array_equal(after, before[:, ::-1]) for before, after in zip(images, result)]
+    kept = [np.array_equal(after, before) for before, after in zip(images, result)]
+    assert np.all(np.array(flipped) != np.array(kept))
+    assert 16 < sum(flipped) < 48
+    np.testing.assert_array_equal(augmented("flip(1)", images), images[:, :, ::-1])
+    np.testing.assert_array_equal(augmented("flip(0.0)", images), images)
+
+
+def test_whole_shift_repeats_the_border():
+    images = noise_images(64)
+    result = augmented("shift(1, whole=True)", images)
+    offsets = set()
+    for before, after in zip(images, result, strict=True):
+        matches = [
+            (down, right)
+            for down in (-1, 0, 1)
+            for right in (-1, 0, 1)
+            if np.allclose(after, shifted(before, down, right), atol=1e-6)
+        ]
+        assert len(matches) == 1
+        offsets.update(matches)
+    assert len(offsets) == 9
+
+
+def test_sub_pixel_shift_moves_a_ramp_by_at_most_the_strength():
+    """On a ramp of slope 0.05 a shift by d pixels changes inner values by 0.05 d."""
+    ramp = np.tile(np.arange(20, dtype=np.float32) * 0.05, (200, 20, 1))[..., np.newaxis]
+    inner = (augmented("shift(2)", ramp) - ramp)[:, 3:-3, 3:-3, 0] / 0.05
+    distances = inner[:, 0, 0]
+    np.testing.assert_allclose(
+        inner, np.broadcast_to(distances[:, None, None], inner.shape), atol=1e-4
+    )
+    assert np.abs(distances).max() <= 2
+    assert distances.min() < -1.8
+    assert distances.max() > 1.8
+
+
+def test_rotation_turns_about_the_centre():
+    """A bright pixel at radius 10 stays at that radius, at most the stated angle away."""
+    images = np.zeros((100, 41, 41, 1), np.float32)
+    images[:, 20, 30] = 1
+    result = augmented("rotate(30)", images)[..., 0]
+    mass = result.sum(axis=(1, 2))
+    grid = np.arange(41) - 20
+    x = (result * grid).sum(axis=(1, 2)) / mass
+    y = (result * grid[:, np.newaxis]).sum(axis=(1, 2)) / mass
+    np.testing.assert_allclose(np.hypot(x, y), 10, atol=0.3)
+    angles = np.degrees(np.arctan2(y, x))
+    assert 25 < angles.max() < 31
+    assert -31 < angles.min() < -25
+
+
+def test_scale_enlarges_about_the_centre():
+    """On a ramp through the centre a magnification m divides the slope by m."""
+    ramp = np.tile(np.linspace(0, 1, 21, dtype=np.float32), (200, 21, 1))[..., np.newaxis]
+    result = augmented("scale(0.2)", ramp)[:, 10, :, 0]
+    np.testing.assert_allclose(result[:, 10], 0.5, atol=1e-5)
+    factors = 0.05 / (result[:, 11] - result[:, 10])
+    assert 0.8 <= factors.min() < 0.84
+    assert 1.16 < factors.max() <= 1.2001
+
+
+def test_geometric_operations_compose_into_one_warp():
+    """Flip after a shift: the same as the shift of the image, then mirrored."""
+    images = noise_images(8)
+    shift_only = augmented("shift(2, whole=True)", images)
+    np.testing.assert_allclose(
+        augmented("shift(2, whole=True)|flip(1)", images), shift_only[:, :, ::-1], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_brightness_adds_one_value(per_channel):
+    images = noise_images(100) * 0.4 + 0.3
+    change = augmented(f"brightness(0.2, per_channel={per_channel})", images) - images
+    np.testing.assert_allclose(change, np.broadcast_to(change[:, :1, :1], change.shape), atol=1e-6)
+    assert (np.ptp(change[:, 0, 0], axis=-1) > 1e-3).any() == per_channel
+    assert 0.17 < np.abs(change).max() <= 0.2001
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_contrast_scales_distances_from_the_mean(per_channel):
+    images = noise_images(100) * 0.4 + 0.3
+    result = augmented(f"contrast(0.3, per_channel={per_channel})", images)
+    axes = (1, 2) if per_channel else (1, 2, 3)
+    mean = images.mean(axis=axes, keepdims=True)
+    np.testing.assert_allclose(result.mean(axis=axes, keepdims=True), mean, atol=1e-5)
+    factors = (result - mean).std(axis=axes) / (images - mean).std(axis=axes)
+    assert 0.7 <= factors.min() < 0.75
+    assert 1.25 < factors.max() <= 1.3001
+    np.testing.assert_allclose(
+        result - mean, (images - mean) * factors.reshape(mean.shape), atol=1e-5
+    )
+
+
+def test_gamma():
+    images = np.full((200, 2, 2, 1), 0.5, np.float32)
+    exponents = np.log(augmented("gamma(0.5)", images)[:, 0, 0, 0]) / np.log(0.5)
+    assert 1 / 1.5 <= exponents.min() < 0.7
+    assert 1.4 < exponents.max() <= 1.5001
+    assert 0.4 < (exponents < 1).mean() < 0.6
+
+
+def test_noise():
+    images = np.full((4, 64, 64, 3), 0.5, np.float32)
+    assert (augmented("noise(0.03)", images) - 0.5).std() == pytest.approx(0.03, rel=0.03)
+
+
+def test_cutout_fills_a_square_with_the_mean_colour():
+    images = noise_images(200, 12, 12)
+    result = augmented("cutout(4)", images)
+    for before, after in zip(images, result, strict=True):
+        changed = (before != after).any(axis=-1)
+        rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+        assert 2 <= len(rows) <= 4
+        assert 2 <= len(columns) <= 4
+        assert changed[np.ix_(rows, columns)].all()
+        filled = after[changed]
+        np.testing.assert_allclose(
+            filled, np.tile(before.mean((0, 1)), (len(filled), 1)), atol=1e-5
+        )
+    assert (result != images).any(axis=(0, 3)).all()
+
+
+def test_mixup_shares_follow_the_beta_distribution():
+    """Beta(a, a) has the variance 1 / (4 (2 a + 1))."""
+    size = 20000
+    images = tf.zeros([size, 1, 1, 1])
+    labels = {"posture": tf.range(size, dtype=tf.float32)}
+    for alpha in (0.2, 1.0, 4.0):
+        mixed = parse_augment(f"mixup({alpha})")
+        step = mixed._steps[0]
+        shares = step.operation.shares(size, SEED).numpy()
+        assert shares.mean() == pytest.approx(0.5, abs=0.01)
+        assert shares.var() == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.05)
+        assert np.isfinite(mixed.mix(images, labels, {}, SEED)[1]["posture"]).all()

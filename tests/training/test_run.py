@@ -1,0 +1,190 @@
+"""One run: what it leaves, honest selection, exact resume."""
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import signal
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtl_lowres.errors import InputError
+from mtl_lowres.model import load_model
+from mtl_lowres.training.config import TrainConfig
+from mtl_lowres.training.run import train
+from mtl_lowres.training.seeds import train_seeds
+
+CONFIG = TrainConfig(
+    tasks=("posture",),
+    trunk="lownet(slopes=(1, 1, 1))",
+    heads={"posture": "posture(loss='nll')"},
+    degrade="area(8)",
+    augment="shift(1)|mixup(0.2)",
+    epochs=4,
+    batch_size=16,
+    ema=0.9,
+    weight_decay=0.01,
+    warmup_epochs=1,
+)
+
+
+@pytest.fixture(scope="module")
+def finished(bars, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("runs") / "whole"
+    return run_dir, train(CONFIG, bars, run_dir)
+
+
+def _weights(run_dir):
+    with np.load(run_dir / "model" / "weights.npz") as arrays:
+        return dict(arrays)
+
+
+def _assert_same_weights(run_dir, other):
+    first, second = _weights(run_dir), _weights(other)
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, second[name], err_msg=name)
+
+
+def test_run_folder_holds_everything(finished, bars):
+    run_dir, figures = finished
+    names = {path.name for path in run_dir.iterdir()}
+    assert names == {
+        "config.json",
+        "manifest.csv",
+        "history.csv",
+        "checkpoints",
+        "model",
+        "metrics.json",
+        "predictions.csv",
+        "bad_files.csv",
+        "report.html",
+    }
+    assert json.loads((run_dir / "metrics.json").read_text()) == figures
+    history = pd.read_csv(run_dir / "history.csv")
+    assert list(history["epoch"]) == [1, 2, 3, 4]
+    assert {"loss", "val_loss", "val_posture_macro_f1", "learning_rate"} <= set(history)
+    predictions = pd.read_csv(run_dir / "predictions.csv")
+    assert sorted(predictions["split"].unique()) == ["test", "val"]
+    assert set(predictions["posture_truth"]) <= set(bars.attrs["classes"]["posture"])
+
+
+def test_validation_people_are_apart_and_test_people_untouched(finished):
+    run_dir, _ = finished
+    manifest = pd.read_csv(run_dir / "manifest.csv", dtype=str)
+    people = manifest.groupby("split")["subject"].unique().apply(set)
+    assert people["test"] == {"p5"}
+    assert len(people["val"]) == 1 and len(people["train"]) == 4
+    assert not people["val"] & people["train"]
+
+
+def test_kept_weights_are_those_of_the_best_validation_epoch(finished):
+    """With averaging and a chosen epoch, the saved model gives the best figure of the history."""
+    run_dir, figures = finished
+    history = pd.read_csv(run_dir / "history.csv")
+    best = history["val_posture_macro_f1"].max()
+    assert figures["splits"]["val"]["posture"]["macro_f1"] == pytest.approx(best, abs=1e-6)
+
+
+def test_same_seed_gives_the_same_weights_and_another_seed_others(finished, bars, tmp_path):
+    run_dir, _ = finished
+    train(CONFIG, bars, tmp_path / "again")
+    _assert_same_weights(run_dir, tmp_path / "again")
+    train(dataclasses.replace(CONFIG, seed=1, epochs=1), bars, tmp_path / "other")
+    assert any(
+        not np.array_equal(value, _weights(tmp_path / "other")[name])
+        for name, value in _weights(run_dir).items()
+    )
+
+
+def _train_in_process(manifest, run_dir):
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    train(CONFIG, manifest, run_dir)
+
+
+@pytest.mark.parametrize("kill_after_epochs", [1, 3])
+def test_killed_run_resumes_to_the_same_weights(finished, bars, tmp_path, kill_after_epochs):
+    whole, _ = finished
+    run_dir = tmp_path / "killed"
+    process = multiprocessing.get_context("spawn").Process(
+        target=_train_in_process, args=(bars, run_dir)
+    )
+    process.start()
+    checkpoint = run_dir / "checkpoints" / f"epoch-{kill_after_epochs:04d}"
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and process.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    train(CONFIG, bars, run_dir)
+    _assert_same_weights(whole, run_dir)
+
+
+def test_finished_run_is_returned_without_training(finished, bars):
+    run_dir, figures = finished
+    before = (run_dir / "model" / "weights.npz").stat().st_mtime_ns
+    assert train(CONFIG, bars, run_dir) == figures
+    assert (run_dir / "model" / "weights.npz").stat().st_mtime_ns == before
+
+
+def test_folder_of_another_run_is_refused(finished, bars):
+    run_dir, _ = finished
+    with pytest.raises(InputError, match=r"holds a run with epochs=4, not 5"):
+        train(dataclasses.replace(CONFIG, epochs=5), bars, run_dir)
+    with pytest.raises(InputError, match="differs from the data"):
+        train(CONFIG, bars.drop(index=3), run_dir)
+
+
+def test_without_validation_rows_the_last_epoch_is_kept(bars, tmp_path):
+    figures = train(dataclasses.replace(CONFIG, val=0, epochs=2, ema=0), bars, tmp_path / "all")
+    assert set(figures["splits"]) == {"test"}
+    manifest = pd.read_csv(tmp_path / "all" / "manifest.csv")
+    assert (manifest["split"] == "train").sum() == 80
+
+
+def test_early_stopping_waits_for_patience(bars, tmp_path):
+    """A learning rate of almost nothing never improves on the first epoch."""
+    config = dataclasses.replace(CONFIG, learning_rate=1e-12, epochs=8, patience=2, ema=0)
+    figures = train(config, bars, tmp_path / "stop")
+    assert figures["epochs"] == 3
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "lazyadam"])
+def test_every_optimizer_trains(bars, tmp_path, optimizer):
+    config = dataclasses.replace(CONFIG, optimizer=optimizer, weight_decay=0, epochs=1, ema=0)
+    train(config, bars, tmp_path / optimizer)
+    assert load_model(tmp_path / optimizer / "model").heads["posture"].classes == 4
+
+
+def test_unknown_monitor_is_named(bars, tmp_path):
+    config = dataclasses.replace(CONFIG, monitor="posture_auc", epochs=1)
+    with pytest.raises(InputError, match="monitor='posture_auc' is not measured; known are"):
+        train(config, bars, tmp_path / "run")
+
+
+def test_bad_files_are_listed_and_do_not_stop_the_run(bars, tmp_path):
+    bad = tmp_path / "bad 像.jpg"
+    bad.write_bytes(b"")
+    manifest = pd.concat([bars, bars.head(1).assign(path=str(bad))], ignore_index=True)
+    manifest.attrs = bars.attrs
+    config = dataclasses.replace(CONFIG, epochs=1, bad_file_budget=0.05)
+    assert train(config, manifest, tmp_path / "run")["bad_files"] == 1
+    listed = pd.read_csv(tmp_path / "run" / "bad_files.csv")
+    assert listed.to_dict("records") == [{"path": str(bad), "reason": "empty file (0 bytes)"}]
+
+
+def test_seeds_are_summarised_as_mean_and_deviation(bars, tmp_path):
+    config = dataclasses.replace(CONFIG, epochs=1)
+    result = train_seeds(config, bars, tmp_path / "runs", 2)
+    values = [
+        json.loads((tmp_path / "runs" / f"seed-{s}" / "metrics.json").read_text())["splits"]["test"][
+            "posture"
+        ]["macro_f1"]
+        for s in (0, 1)
+    ]
+    summary = result["summary"]["test"]["posture"]["macro_f1"]
+    assert summary["mean"] == pytest.approx(np.mean(values))
+    assert summary["std"] == pytest.approx(np.std(values, ddof=1))
