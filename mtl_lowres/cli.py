@@ -13,6 +13,8 @@ import click
 from mtl_lowres.errors import InputError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# On by default for some processors only; it halves the time of a training step on the others too.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 class _OneLineErrors(click.Group):
@@ -170,7 +172,7 @@ def evaluate(run, dataset, data, manifest_csv, split, degrade, json_file):
         if "split" not in manifest or not (manifest["split"] == split).any():
             raise InputError(f"--split {split!r}: the manifest has no such rows")
         manifest = manifest[manifest["split"] == split]
-    bad_files = BadFiles()
+    bad_files = BadFiles(len(manifest))
     evaluator = Evaluator(
         manifest, degrade or model.description["degrade"], bad_files=bad_files, progress=True
     )

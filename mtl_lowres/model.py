@@ -1,5 +1,6 @@
 """One trunk and any heads as one Keras model, and that model on disk."""
 
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,6 +54,15 @@ class MultiTaskModel(tf.keras.Model):
     def class_names(self) -> dict[str, list[str]]:
         """Names of the classes, by task; a task whose names are unknown is left out."""
         return self.description.get("class_names", {})
+
+    @functools.cached_property
+    def forward(self):
+        """The model at prediction as one traced function: inputs -> dict of outputs by task.
+
+        On small images it takes a fraction of the time of `predict`, which sets up a data pipeline
+        at every call.
+        """
+        return tf.function(lambda inputs: self(inputs, training=False), reduce_retracing=True)
 
     def compile(
         self,

@@ -24,28 +24,30 @@ class BadFiles:
     """The files that could not be decoded, and how many may fail before the run stops.
 
     Attributes:
+        total: rows of all the datasets that share this object.
         budget: the tolerated fraction of the rows, in [0, 1].
         reasons: path -> one-line reason, filled while a dataset is read.
         error: what `record` raised. Raised inside a `tf.data` pipeline it reaches the caller as a
             TensorFlow error; this is the original.
     """
 
+    total: int
     budget: float = 0.01
     reasons: dict[str, str] = field(default_factory=dict)
     error: InputError | None = None
 
-    def record(self, paths: Sequence[str], total: int) -> None:
-        """Note undecodable files among `total` rows.
+    def record(self, paths: Sequence[str]) -> None:
+        """Note undecodable files.
 
         Raises:
             InputError: when more than `budget` of the rows are bad.
         """
         for path in paths:
             self.reasons.setdefault(path, explain(path) or "could not be degraded")
-        if len(self.reasons) > self.budget * total:
+        if len(self.reasons) > self.budget * self.total:
             path, reason = next(iter(self.reasons.items()))
             self.error = InputError(
-                f"{len(self.reasons)} of {total} files cannot be used, more than the budget of "
+                f"{len(self.reasons)} of {self.total} files cannot be used, more than the budget of "
                 f"{self.budget:.1%}; the first is {path}: {reason}. Mend or remove them "
                 "(`mtl-lowres manifest --check` lists all), or raise --bad-file-budget"
             )
@@ -94,10 +96,8 @@ class Loader:
 
 def streamed(loader: Loader, bad_files: BadFiles) -> Callable:
     """Return a function that reads rows anew each time and leaves the bad ones out."""
-    total = len(loader.paths)
-
     def record(rows):
-        bad_files.record(loader.paths[rows], total)
+        bad_files.record(loader.paths[rows])
         return np.int32(0)
 
     def fetch(index, epoch):
@@ -131,7 +131,7 @@ def cached(loader: Loader, cache: str, cache_dir, bad_files: BadFiles, progress:
             batch = tf.numpy_function(lambda rows: images[rows], [index], tf.float32)
             return tf.ensure_shape(batch, [None, *shape[1:]]), index
 
-    bad_files.record(loader.paths[~ok], len(loader.paths))
+    bad_files.record(loader.paths[~ok])
     if not ok.any():
         raise InputError(f"none of the {len(ok)} files of the manifest can be decoded")
     return fetch, np.flatnonzero(ok)

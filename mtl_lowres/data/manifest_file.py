@@ -112,13 +112,12 @@ def _check_header(csv: Path) -> None:
 
 def _as_numbers(column: pd.Series, continuous: bool) -> pd.Series:
     present = column.dropna()
-    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
     if not continuous and present.str.fullmatch(_INTEGER).all():
         # Through text, since float64 would round large numbers.
         return column.str.replace(r"\.0*$", "", regex=True).astype("Int64")
-    if numbers[present.index].notna().all() and not present.str.match(r"-?0\d").any():
-        return numbers
-    return column
+    if pd.to_numeric(present, errors="coerce").isna().any() or present.str.match(r"-?0\d").any():
+        return column
+    return column.astype("float64")  # exact to the last bit, which to_numeric is not
 
 
 def _classes_file(csv: Path) -> Path:

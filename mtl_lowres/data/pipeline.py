@@ -84,7 +84,7 @@ def make_dataset(
 
     recipe = parse_recipe(degrade)
     augmentation = parse_augment(augment) if augment else None
-    bad_files = bad_files if bad_files is not None else BadFiles()
+    bad_files = bad_files if bad_files is not None else BadFiles(len(manifest))
     loader = Loader(manifest, recipe, augmentation, seed, fast_decode)
     labels = _label_table(manifest, tasks)
     if augmentation and augmentation.mixes:

@@ -33,8 +33,8 @@ class Call:
 def parse_calls(text: str) -> list[Call]:
     """Split a recipe into its calls.
 
-    Arguments are numbers, texts in quotes, `True`, `False` and quotients of two numbers (`1/7`).
-    A name alone is a call without arguments: `gray` is `gray()`.
+    Arguments are numbers, quotients of two numbers (`1/7`), texts in quotes, `True`, `False`, and
+    tuples of these. A name alone is a call without arguments: `gray` is `gray()`.
 
     Raises:
         InputError: if `text` is not such a recipe; the message shows the part that is wrong.
@@ -136,7 +136,9 @@ def _parse_call(part: str) -> Call:
     )
 
 
-def _parse_literal(node: ast.expr) -> int | float | bool | str:
+def _parse_literal(node: ast.expr) -> int | float | bool | str | tuple:
+    if isinstance(node, ast.Tuple):
+        return tuple(_parse_literal(element) for element in node.elts)
     if isinstance(node, ast.Constant) and isinstance(node.value, bool | str):
         return node.value
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
@@ -154,12 +156,15 @@ def _parse_number(node: ast.expr) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e9:
         raise InputError(
             f"argument {ast.unparse(node)!r} is not a number below 1e9, a quotient of two, "
-            "a text in quotes, True or False"
+            "a text in quotes, True, False, or a tuple of these"
         )
     return -value if negative else value
 
 
-def _format_literal(value: int | float | bool | str) -> str:
+def _format_literal(value: int | float | bool | str | tuple) -> str:
+    if isinstance(value, tuple):
+        elements = ", ".join(map(_format_literal, value))
+        return f"({elements},)" if len(value) == 1 else f"({elements})"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, float):

@@ -79,10 +79,13 @@ class _Served(tf.Module):
         names = {task: model.class_names.get(task) for task in model.heads}
 
         def answer(images, ok=None):
-            outputs = model(images, training=False)
+            count = tf.shape(images)[0]
+            # oneDNN's convolutions fail on an empty batch: it becomes one blank image for them.
+            blank = tf.zeros([1, *shape])
+            outputs = model(tf.cond(count > 0, lambda: images, lambda: blank), training=False)
             answers = {}
             for task, head in model.heads.items():
-                served = head.serve(outputs[task])
+                served = head.serve(outputs[task][:count])
                 index = served["class"]
                 if names[task]:
                     served["label"] = tf.gather(tf.constant(names[task]), index)

@@ -32,11 +32,10 @@ def predict_files(model: MultiTaskModel, paths: Sequence[str | Path]) -> Iterato
         return
     recipe = parse_recipe(model.description["degrade"])
     loader = Loader(pd.DataFrame({"path": paths}), recipe, None, seed=0, fast_decode=False)
-    forward = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
     for start in range(0, len(paths), _BATCH):
         batch = paths[start : start + _BATCH]
         images, ok = loader(tf.range(start, start + len(batch)), 0)
-        outputs = forward(images)
+        outputs = model.forward(images)
         answers = {
             task: head.decode(outputs[task].numpy(), model.class_names.get(task))
             for task, head in model.heads.items()

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.pipeline import make_dataset
@@ -58,11 +57,10 @@ class Evaluator:
 
     def outputs(self, model: MultiTaskModel) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return the rows that could be decoded and the model's output of each task for them."""
-        forward = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
         rows, outputs = [], {task: [] for task in model.heads}
         for images, labels, _ in self._dataset:
             rows.append(labels[_ROW].numpy())
-            for task, output in forward(images).items():
+            for task, output in model.forward(images).items():
                 outputs[task].append(output.numpy())
         return np.concatenate(rows), {task: np.concatenate(o) for task, o in outputs.items()}
 

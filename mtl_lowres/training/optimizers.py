@@ -14,7 +14,7 @@ def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> tf.keras.optimi
     `lazyadam` is TensorFlow Addons' Adam that leaves rows without a gradient untouched; `sgd` has
     Nesterov momentum 0.9. `adamw` decays no bias and no scale or offset of a normalisation.
     """
-    rate = _schedule(config, steps_per_epoch)
+    rate = learning_rate(config, steps_per_epoch)
     if config.optimizer == "adam":
         return tf.keras.optimizers.Adam(rate)
     if config.optimizer == "sgd":
@@ -29,7 +29,8 @@ def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> tf.keras.optimi
     return optimizer
 
 
-def _schedule(config: TrainConfig, steps_per_epoch: int):
+def learning_rate(config: TrainConfig, steps_per_epoch: int):
+    """Return the learning rate: a number, or a Keras schedule that is a function of the step."""
     warmup = round(config.warmup_epochs * steps_per_epoch)
     total = config.epochs * steps_per_epoch
     if config.schedule == "cosine":

@@ -1,5 +1,6 @@
 """One training run: fit, validate, checkpoint, resume, evaluate once, report."""
 
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -62,7 +63,7 @@ def train(
     if (run_dir / "metrics.json").exists():
         return json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
     _make_deterministic(config.seed)
-    bad_files = BadFiles(config.bad_file_budget)
+    bad_files = BadFiles(len(manifest), config.bad_file_budget)
     try:
         model, state = _fit(config, manifest, run_dir, bad_files, progress)
         save_model(model, run_dir / "model")
@@ -96,31 +97,31 @@ def prepare_manifest(config: TrainConfig, manifest: pd.DataFrame) -> pd.DataFram
 
 def _claim(run_dir: Path, config: TrainConfig, manifest: pd.DataFrame, source) -> None:
     """Write config.json and manifest.csv, or check that they are those of this very run."""
-    config_file, manifest_file = run_dir / "config.json", run_dir / "manifest.csv"
-    if config_file.exists():
-        stored = json.loads(config_file.read_text(encoding="utf-8"))["settings"]
-        changed = [k for k, v in config.to_dict().items() if stored.get(k) != v]
-        if changed:
-            name = changed[0]
-            raise InputError(
-                f"{run_dir} holds a run with {name}={stored.get(name)!r}, not "
-                f"{config.to_dict()[name]!r}: choose another folder, or remove this one"
-            )
-    with replacing(run_dir / ".manifest-now.csv") as temporary:
-        write_manifest(manifest, temporary)
-        now = temporary.read_bytes()
-        if manifest_file.exists() and manifest_file.read_bytes() != now:
-            raise InputError(
-                f"{manifest_file} differs from the data as they are now: choose another folder, "
-                "or remove this one to train again"
-            )
-    (run_dir / ".manifest-now.csv").unlink()
-    if not manifest_file.exists():
-        write_manifest(manifest, manifest_file)
+    config_file = run_dir / "config.json"
+    fingerprint = hashlib.sha256(manifest.to_csv(index=False).encode()).hexdigest()
     if not config_file.exists():
+        write_manifest(manifest, run_dir / "manifest.csv")
         write_json(
             config_file,
-            {"settings": config.to_dict(), "source": source or {}, "versions": versions()},
+            {
+                "settings": config.to_dict(),
+                "source": source or {},
+                "manifest_sha256": fingerprint,
+                "versions": versions(),
+            },
+        )
+        return
+    stored = json.loads(config_file.read_text(encoding="utf-8"))
+    for name, value in config.to_dict().items():
+        if stored["settings"].get(name) != value:
+            raise InputError(
+                f"{run_dir} holds a run with {name}={stored['settings'].get(name)!r}, not "
+                f"{value!r}: choose another folder, or remove this one"
+            )
+    if stored["manifest_sha256"] != fingerprint:
+        raise InputError(
+            f"{run_dir / 'manifest.csv'} differs from the manifest given now: choose another "
+            "folder, or remove this one to train again"
         )
 
 
@@ -138,7 +139,9 @@ def _fit(config, manifest, run_dir, bad_files, progress) -> tuple[MultiTaskModel
     model = new_model(config, classes, manifest.attrs.get("classes", {}))
     steps = math.ceil(len(train_rows) / config.batch_size)
     model.compile(make_optimizer(config, steps))
-    model.optimizer.build(model.trainable_variables)
+    if isinstance(model.optimizer, tf.keras.optimizers.Optimizer):
+        # Restoring needs its variables; those of TensorFlow Addons restore when they are made.
+        model.optimizer.build(model.trainable_variables)
     average = WeightAverage(config.ema, model.weights) if config.ema else None
     tracked = {"model": model, "optimizer": model.optimizer}
     if average:

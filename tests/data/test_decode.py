@@ -21,7 +21,6 @@ from tests.ugly_files import (
     write_ugly_files,
 )
 
-
 UGLY = ugly_contents()
 BYTES = [contents for contents, _ in UGLY.values()]
 DECODES = np.array([decodes for _, decodes in UGLY.values()])

@@ -98,7 +98,7 @@ def test_bad_files_are_skipped_and_named(manifest, cache):
     bad = manifest["path"][2]
     with open(bad, "wb") as file:
         file.write(b"not an image")
-    found = BadFiles(budget=0.2)
+    found = BadFiles(COUNT, budget=0.2)
     dataset = make_dataset(manifest, degrade="area(4)", batch_size=4, cache=cache, bad_files=found)
     assert sorted(_values(dataset)) == [10 * row for row in range(COUNT) if row != 2]
     assert list(found.to_frame()["path"]) == [bad]
@@ -109,7 +109,7 @@ def test_too_many_bad_files_end_in_one_line(manifest):
     manifest.loc[3, "path"] = "gone.png"
     with pytest.raises(InputError, match=r"1 of 10 files cannot be used.*gone.png: no such file"):
         make_dataset(manifest, degrade="area(4)")
-    streamed = BadFiles()
+    streamed = BadFiles(COUNT)
     with pytest.raises(Exception, match="gone.png"):
         list(make_dataset(manifest, degrade="area(4)", cache="none", bad_files=streamed))
     assert isinstance(streamed.error, InputError)
@@ -118,7 +118,7 @@ def test_too_many_bad_files_end_in_one_line(manifest):
 def test_only_bad_files_is_an_error(manifest):
     with pytest.raises(InputError, match="none of the 1 files"):
         make_dataset(
-            manifest.head(1).assign(path="gone.png"), degrade="area(4)", bad_files=BadFiles(1.0)
+            manifest.head(1).assign(path="gone.png"), degrade="area(4)", bad_files=BadFiles(1, budget=1.0)
         )
 
 
@@ -150,11 +150,13 @@ def test_augmentation_repeats_with_the_seed_and_changes_with_the_epoch(manifest)
 
 
 def test_augmentation_at_high_resolution_comes_before_the_degradation(manifest):
-    """cutout(4) on 8x8 leaves a quarter gray at most: area(1) shows it in the mean."""
-    options = {"degrade": "area(1)", "batch_size": COUNT, "training": True}
-    plain = np.sort(_values(make_dataset(manifest, **options)))
-    cut = np.sort(_values(make_dataset(manifest, augment="cutout(4, at='hr')", **options)))
-    assert not np.array_equal(plain, cut)
+    """Two gray levels are left by quantize(2), whatever the brightness before it."""
+    options = {"degrade": "area(1)|quantize(2)", "batch_size": COUNT, "training": True}
+    bright = "brightness(0.5, at='hr')"
+    dataset = make_dataset(manifest, augment=bright, **options)
+    first, second = np.sort(_values(dataset)), np.sort(_values(dataset))
+    assert set(first) | set(second) == {0, 255}
+    assert not np.array_equal(first, second)
 
 
 @pytest.mark.parametrize(

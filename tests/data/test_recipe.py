@@ -15,6 +15,7 @@ from mtl_lowres.registry import Registry
         ("gray", [Call("gray")]),
         (" gray() | area( 16 , 12 ) ", [Call("gray"), Call("area", (16, 12))]),
         ("bicubic(1/7)", [Call("bicubic", (1 / 7,))]),
+        ("f((4, 2, 1), x=(0.5,))", [Call("f", ((4, 2, 1),), {"x": (0.5,)})]),
         ("f(-1, -2.5, True, x='hö')", [Call("f", (-1, -2.5, True), {"x": "hö"})]),
     ],
 )

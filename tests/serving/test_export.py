@@ -46,7 +46,13 @@ def _png(image):
     return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
 
 
-@pytest.mark.parametrize("count", [0, 1, 5])
+def test_empty_batch(loaded):
+    answers = loaded.signatures["serving_default"](images=tf.zeros([0, 8, 8, 3]))
+    assert answers["posture_probabilities"].shape == [0, 3]
+    assert answers["posture_label"].shape == [0]
+
+
+@pytest.mark.parametrize("count", [1, 5])
 def test_float_images(model, loaded, count):
     images = tf.random.stateless_uniform([count, 8, 8, 3], [1, 2])
     answers = loaded.signatures["serving_default"](images=images)
