@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mtl_lowres.datasets.people import generate_people
+from mtl_lowres.datasets import read_dataset
 from mtl_lowres.model import load_model
 from mtl_lowres.evaluation.tables import figures_table
 from mtl_lowres.serving.export import export
@@ -25,7 +25,7 @@ def run_demo(out: str | Path, samples: int, epochs: int) -> dict:
         The figures of the run.
     """
     out = Path(out)
-    manifest = generate_people(out / "people", samples)
+    manifest = read_dataset("people", out / "people", samples=samples)
     config = TrainConfig(tasks=("posture",), trunk="lownet", degrade=DEGRADE, epochs=epochs)
     result = train(config, manifest, out / "run", source={"dataset": "people"}, progress=True)
     served = export(load_model(out / "run" / "model"), out / "export")

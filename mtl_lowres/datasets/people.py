@@ -77,34 +77,40 @@ def _plan(samples: int, people: int, postures: tuple[str, ...], seed: int) -> pd
     person takes every posture once in people * postures images.
     """
     splits = _split_people(people, seed)
+    # Only the training people are classes: who is held out cannot be recognised.
+    known = [person for person in range(people) if splits[person] == "train"]
+    identities = {person: identity for identity, person in enumerate(known)}
     # After this many images the same pairs would come again; the people then move on by one.
     cycle = math.lcm(people, len(postures))
     rows = []
     for number in range(samples):
         posture, person = number % len(postures), (number + number // cycle) % people
         file = f"{splits[person]}/{postures[posture]}/person{person:02d}_{number:06d}.png"
-        rows.append((file, f"person{person:02d}", splits[person], posture, person))
+        identity = identities.get(person, pd.NA)
+        rows.append((file, f"person{person:02d}", splits[person], posture, identity))
     plan = pd.DataFrame(rows, columns=["path", "subject", "split", "posture", "identity"])
     plan = plan.astype({"posture": "Int64", "identity": "Int64"})
     plan.attrs["classes"] = {
         "posture": list(postures),
-        "identity": [f"person{person:02d}" for person in range(people)],
+        "identity": [f"person{person:02d}" for person in known],
     }
     return plan
 
 
 def _write_images(plan: pd.DataFrame, folder: Path, size: int, seed: int, workers: int | None):
-    names = plan.attrs["classes"]
-    crowd = [
-        random_person(np.random.default_rng([_PEOPLE, seed, person]))
-        for person in range(len(names["identity"]))
-    ]
+    postures = plan.attrs["classes"]["posture"]
+    crowd = {
+        subject: random_person(
+            np.random.default_rng([_PEOPLE, seed, int(subject.removeprefix("person"))])
+        )
+        for subject in plan["subject"].unique()
+    }
     for parent in {(folder / path).parent for path in plan["path"]}:
         parent.mkdir(parents=True, exist_ok=True)
 
     def write(row) -> None:
         rng = np.random.default_rng([_IMAGES, seed, row.Index])
-        picture = draw_image(crowd[row.identity], names["posture"][row.posture], size, rng)
+        picture = draw_image(crowd[row.subject], postures[row.posture], size, rng)
         # imencode, since cv2.imwrite cannot open non-ASCII names on every system.
         (folder / row.path).write_bytes(cv2.imencode(".png", picture)[1].tobytes())
 
@@ -153,7 +159,7 @@ def generate_people(
 
     Returns:
         The manifest, as `read_manifest` gives it, with the columns path, subject, split (by
-        person), posture and identity (the person, labelled in every split).
+        person), posture and identity (of the training people; empty for the others).
 
     Raises:
         InputError: if an option is out of range or the folder holds something already.

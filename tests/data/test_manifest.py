@@ -10,6 +10,7 @@ from mtl_lowres.data.manifest import (
     check_manifest,
     read_manifest,
     split_by_subject,
+    summarise_manifest,
     task_classes,
     write_manifest,
 )
@@ -316,3 +317,17 @@ def test_split_takes_numbers_as_subjects_and_missing_labels():
 )
 def test_splits_that_cannot_be(manifest, options, message):
     assert message in refused(split_by_subject, manifest, **options)
+
+
+def test_summary_counts_rows_people_and_labels():
+    manifest = frame(posture=[0, 1, None, 2], subject=["a", "a", "b", None], start=[0] * 4)
+    table = summarise_manifest(manifest.assign(split=["test", "train", "train", None]))
+    assert table.to_dict("list") == {
+        "split": ["train", "test", "none"],
+        "rows": [2, 1, 1],
+        "subjects": [2, 1, 0],
+        "posture": [1, 1, 1],
+    }
+    assert summarise_manifest(manifest[["path", "posture"]]).to_dict("records") == [
+        {"split": "all", "rows": 4, "posture": 3}
+    ]

@@ -2,6 +2,7 @@ import json
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from mtl_lowres import InputError, read_dataset
@@ -47,7 +48,7 @@ def test_counts_and_balance(tmp_path, samples):
     counts = manifest["posture"].value_counts()
     assert len(counts) == 12
     assert counts.max() - counts.min() <= 1
-    pairs = manifest[:36].groupby(["posture", "identity"]).size()
+    pairs = manifest[:36].groupby(["posture", "subject"]).size()
     assert len(pairs) == 36
     assert pairs.eq(1).all()
 
@@ -57,9 +58,12 @@ def test_manifest_names_people_and_postures(tmp_path):
     names = manifest.attrs["classes"]
     assert names["posture"] == list(POSTURES)
     assert len(POSTURES) == 12
-    assert names["identity"] == ["person00", "person01", "person02"]
+    assert names["identity"] == sorted(manifest[manifest.split == "train"].subject.unique())
     for row in manifest.itertuples():
-        assert row.subject == names["identity"][row.identity]
+        if row.split == "train":
+            assert row.subject == names["identity"][row.identity]
+        else:
+            assert pd.isna(row.identity)
         assert f"/{row.split}/{names['posture'][row.posture]}/{row.subject}_" in row.path
 
 
