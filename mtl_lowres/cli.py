@@ -87,16 +87,20 @@ def _read_rows(dataset: str | None, data: str | None, manifest_csv: str | None):
     return mtl.read_dataset(dataset, data), {"dataset": dataset, "data": data}
 
 
-@main.command(epilog='Example: mtl-lowres train --dataset tip38 --data tip38/ --out runs/a')
+@main.command(epilog="Example: mtl-lowres train --dataset tip38 --data tip38/ --out runs/a")
 @_dataset_options
 @click.option("--out", required=True, help="Run folder; an unfinished run in it is resumed.")
 @click.option("--config", "config_file", help="Take settings from the config.json of another run.")
 @click.option("--tasks", help="Columns to learn, comma-separated.  [default: posture]")
-@click.option("--trunk", help="Trunk with options, such as \"lownet(slopes=(4, 2, 1))\".")
+@click.option("--trunk", help='Trunk with options, such as "lownet(slopes=(4, 2, 1))".')
 @click.option(
-    "--head", "heads", multiple=True, metavar="TASK=HEAD", help="Such as \"posture=posture(loss='nll')\"."
+    "--head",
+    "heads",
+    multiple=True,
+    metavar="TASK=HEAD",
+    help="Such as \"posture=posture(loss='nll')\".",
 )
-@click.option("--degrade", help='Degradation recipe.  [default: area(16)]')
+@click.option("--degrade", help="Degradation recipe.  [default: area(16)]")
 @click.option("--augment", help='Such as "flip(0.5)|shift(1)|mixup(0.2)".')
 @click.option("--epochs", type=int, help="Passes over the training rows.  [default: 60]")
 @click.option("--batch-size", type=int, help="Images a step.  [default: 64]")
@@ -106,15 +110,25 @@ def _read_rows(dataset: str | None, data: str | None, manifest_csv: str | None):
 @click.option("--warmup-epochs", type=float, help="Linear growth at the start.  [default: 0]")
 @click.option("--weight-decay", type=float, help="Of adamw.  [default: 0]")
 @click.option("--ema", type=float, help="Moving average of the weights.  [default: 0, off]")
-@click.option("--val", type=float, help="Share of people held out to choose the epoch.  [default: 0.2]")
+@click.option(
+    "--val", type=float, help="Share of people held out to choose the epoch.  [default: 0.2]"
+)
 @click.option("--monitor", help="Validation figure that chooses it.  [default: TASK_macro_f1]")
-@click.option("--patience", type=int, help="Epochs without improvement to stop after.  [default: 0, off]")
+@click.option(
+    "--patience", type=int, help="Epochs without improvement to stop after.  [default: 0, off]"
+)
 @click.option("--seed", type=int, help="Of everything random.  [default: 0]")
 @click.option("--split-seed", type=int, help="Of the choice of validation people.  [default: 0]")
-@click.option("--seeds", type=int, default=1, show_default=True, help="Train so many seeds; mean ± deviation.")
+@click.option(
+    "--seeds", type=int, default=1, show_default=True, help="Train so many seeds; mean ± deviation."
+)
 @click.option("--cache", help="Decoded images: memory, disk or none.  [default: memory]")
-@click.option("--fast-decode", is_flag=True, default=None, help="Decode large JPEGs at reduced scale.")
-@click.option("--bad-file-budget", type=float, help="Tolerated share of bad files.  [default: 0.01]")
+@click.option(
+    "--fast-decode", is_flag=True, default=None, help="Decode large JPEGs at reduced scale."
+)
+@click.option(
+    "--bad-file-budget", type=float, help="Tolerated share of bad files.  [default: 0.01]"
+)
 @click.option("--tensorboard", is_flag=True, default=None, help="Write TensorBoard logs too.")
 @_json_option
 def train(dataset, data, manifest_csv, out, config_file, tasks, heads, seeds, json_file, **options):
@@ -138,14 +152,18 @@ def train(dataset, data, manifest_csv, out, config_file, tasks, heads, seeds, js
     else:
         result = train_one(config, manifest, out, source=source, progress=True)
     click.echo(_figures_table(result))
-    click.echo(f"{'runs' if seeds > 1 else 'report'}: {out if seeds > 1 else Path(out) / 'report.html'}")
+    click.echo(
+        f"{'runs' if seeds > 1 else 'report'}: {out if seeds > 1 else Path(out) / 'report.html'}"
+    )
     _finish(result, json_file)
 
 
 def _split_head(text: str) -> tuple[str, str]:
     task, separator, head = text.partition("=")
     if not separator or not head:
-        raise InputError(f"--head {text!r}: write TASK=HEAD, such as \"posture=posture(loss='nll')\"")
+        raise InputError(
+            f"--head {text!r}: write TASK=HEAD, such as \"posture=posture(loss='nll')\""
+        )
     return task.strip(), head.strip()
 
 
@@ -238,7 +256,9 @@ def report(run, json_file):
     _finish({"report": str(path)}, json_file)
 
 
-@main.command(epilog="Example: mtl-lowres manifest --dataset folder --data photos/ --out photos.csv")
+@main.command(
+    epilog="Example: mtl-lowres manifest --dataset folder --data photos/ --out photos.csv"
+)
 @_dataset_options
 @click.option("--tasks", help="Columns that must be labels, comma-separated.")
 @click.option("--out", help="Write the manifest as this CSV.")

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from mtl_lowres.datasets import read_dataset
-from mtl_lowres.model import load_model
 from mtl_lowres.evaluation.tables import figures_table
+from mtl_lowres.model import load_model
 from mtl_lowres.serving.export import export
 from mtl_lowres.training.config import TrainConfig
 from mtl_lowres.training.run import train

@@ -26,7 +26,16 @@ def manifest_csv(bars, tmp_path_factory):
 @pytest.fixture(scope="module")
 def run_dir(manifest_csv, tmp_path_factory):
     out = tmp_path_factory.mktemp("cli") / "run é"
-    options = ["--degrade", "area(8)", "--epochs", 2, "--optimizer", "adam", "--json", out / "r.json"]
+    options = [
+        "--degrade",
+        "area(8)",
+        "--epochs",
+        2,
+        "--optimizer",
+        "adam",
+        "--json",
+        out / "r.json",
+    ]
     done = _run("train", "--manifest", manifest_csv, "--out", out, *options)
     assert done.exit_code == 0, done.output
     assert "macro_f1" in done.output
@@ -58,7 +67,9 @@ def test_train_leaves_its_result_as_json(run_dir):
 
 def test_evaluate(run_dir, manifest_csv, tmp_path):
     result = tmp_path / "e.json"
-    done = _run("evaluate", run_dir, "--manifest", manifest_csv, "--split", "test", "--json", result)
+    done = _run(
+        "evaluate", run_dir, "--manifest", manifest_csv, "--split", "test", "--json", result
+    )
     assert done.exit_code == 0, done.output
     trained = json.loads((run_dir / "metrics.json").read_text())["splits"]["test"]["posture"]
     measured = json.loads(result.read_text())["splits"]["test"]["posture"]
@@ -89,7 +100,9 @@ def test_manifest_check_names_bad_files(bars, tmp_path):
     bad.touch()
     rows = pd.concat([bars.head(3), bars.head(1).assign(path=str(bad))], ignore_index=True)
     write_manifest(rows, tmp_path / "m.csv")
-    done = _run("manifest", "--manifest", tmp_path / "m.csv", "--check", "--json", tmp_path / "r.json")
+    done = _run(
+        "manifest", "--manifest", tmp_path / "m.csv", "--check", "--json", tmp_path / "r.json"
+    )
     assert done.exit_code == 3
     (row,) = json.loads((tmp_path / "r.json").read_text())["bad_files"]
     assert row["path"] == str(bad) and "empty file" in row["reason"]

@@ -22,7 +22,8 @@ def decode_image(
     The content decides the format, not a file name: JPEG (also CMYK), PNG (8 and 16 bit), BMP
     (uncompressed, 8, 24 or 32 bit), GIF (first frame, on its canvas) and NumPy's `.npy` (see
     `decode_npy`). Gray becomes RGB, alpha is dropped, the EXIF orientation of JPEG and PNG is
-    applied. Bytes after the end of the image are ignored.
+    applied. Bytes after the end of the image are ignored. A CMYK JPEG is read as PIL does if it has
+    Adobe's marker; without the marker it is taken as not inverted, unlike in PIL and OpenCV.
 
     Args:
         contents: string scalar.

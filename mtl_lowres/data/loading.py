@@ -96,6 +96,7 @@ class Loader:
 
 def streamed(loader: Loader, bad_files: BadFiles) -> Callable:
     """Return a function that reads rows anew each time and leaves the bad ones out."""
+
     def record(rows):
         bad_files.record(loader.paths[rows])
         return np.int32(0)

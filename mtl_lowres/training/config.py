@@ -105,7 +105,9 @@ class TrainConfig:
         known = {f.name for f in dataclasses.fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
-            raise InputError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
+            raise InputError(
+                f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}"
+            )
         return cls(**values)
 
     def trunk_and_options(self) -> tuple[str, dict[str, Any]]:
@@ -135,5 +137,7 @@ def _require(condition: Any, name: str, value: Any, remedy: str) -> None:
 def _one_call(text: str, what: str):
     calls = parse_calls(text)
     if len(calls) != 1 or calls[0].args:
-        raise InputError(f"{what} {text!r}: give one name with named options, such as name(option=1)")
+        raise InputError(
+            f"{what} {text!r}: give one name with named options, such as name(option=1)"
+        )
     return calls[0]

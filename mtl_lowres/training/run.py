@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import tensorflow as tf
 
+from mtl_lowres.data.augment import parse_augment
 from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.manifest import check_manifest, split_by_subject, task_classes, write_manifest
@@ -19,8 +20,8 @@ from mtl_lowres.training.checkpoint import Checkpoints
 from mtl_lowres.training.config import TrainConfig
 from mtl_lowres.training.epochs import EpochLog
 from mtl_lowres.training.evaluate import Evaluator
-from mtl_lowres.training.reporting import report_run
 from mtl_lowres.training.optimizers import WeightAverage, make_optimizer
+from mtl_lowres.training.reporting import report_run
 from mtl_lowres.versions import versions
 
 
@@ -59,13 +60,15 @@ def train(
     """
     run_dir = Path(run_dir)
     manifest = prepare_manifest(config, manifest)
+    # Before anything is written, so that a setting that cannot be used leaves no folder behind.
+    _make_deterministic(config.seed)
+    model = new_model(config, manifest)
     _claim(run_dir, config, manifest, source)
     if (run_dir / "metrics.json").exists():
         return json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
-    _make_deterministic(config.seed)
     bad_files = BadFiles(len(manifest), config.bad_file_budget)
     try:
-        model, state = _fit(config, manifest, run_dir, bad_files, progress)
+        state = _fit(model, config, manifest, run_dir, bad_files, progress)
         save_model(model, run_dir / "model")
         figures = _conclude(config, manifest, run_dir, model, state, bad_files)
     except tf.errors.OpError:
@@ -99,7 +102,7 @@ def _claim(run_dir: Path, config: TrainConfig, manifest: pd.DataFrame, source) -
     """Write config.json and manifest.csv, or check that they are those of this very run."""
     config_file = run_dir / "config.json"
     fingerprint = hashlib.sha256(manifest.to_csv(index=False).encode()).hexdigest()
-    if not config_file.exists():
+    if not config_file.exists() or not (run_dir / "checkpoints").exists():
         write_manifest(manifest, run_dir / "manifest.csv")
         write_json(
             config_file,
@@ -132,11 +135,9 @@ def _make_deterministic(seed: int) -> None:
     tf.keras.backend.experimental.enable_tf_random_generator()
 
 
-def _fit(config, manifest, run_dir, bad_files, progress) -> tuple[MultiTaskModel, dict]:
-    """Train from the last checkpoint on; return the model with the chosen weights and the log."""
+def _fit(model, config, manifest, run_dir, bad_files, progress) -> dict:
+    """Train from the last checkpoint on, leave the chosen weights in the model, return the log."""
     train_rows = manifest[manifest["split"] == "train"]
-    classes = task_classes(manifest, config.tasks)
-    model = new_model(config, classes, manifest.attrs.get("classes", {}))
     steps = math.ceil(len(train_rows) / config.batch_size)
     model.compile(make_optimizer(config, steps))
     if isinstance(model.optimizer, tf.keras.optimizers.Optimizer):
@@ -165,7 +166,7 @@ def _fit(config, manifest, run_dir, bad_files, progress) -> tuple[MultiTaskModel
             cache=config.cache,
             cache_dir=run_dir / "cache",
             fast_decode=config.fast_decode,
-            classes=classes,
+            classes=task_classes(manifest, config.tasks),
             first_epoch=done,
             bad_files=bad_files,
             progress=progress,
@@ -173,26 +174,36 @@ def _fit(config, manifest, run_dir, bad_files, progress) -> tuple[MultiTaskModel
         callbacks = [*([average] if average else []), log]
         if config.tensorboard:
             callbacks.append(tf.keras.callbacks.TensorBoard(str(run_dir / "tensorboard")))
-        model.fit(
-            dataset, initial_epoch=done, epochs=config.epochs, callbacks=callbacks, verbose=0
-        )
+        model.fit(dataset, initial_epoch=done, epochs=config.epochs, callbacks=callbacks, verbose=0)
     if checkpoints.last() != log.state["best_epoch"]:
         checkpoints.restore(log.state["best_epoch"])
     if average:
         average.keep()
-    return model, log.state
+    return log.state
 
 
-def new_model(config: TrainConfig, classes: dict[str, int], class_names: dict) -> MultiTaskModel:
-    """Build the untrained model that the settings describe."""
+def new_model(config: TrainConfig, manifest: pd.DataFrame) -> MultiTaskModel:
+    """Build the untrained model that the settings describe for the classes of a manifest.
+
+    Raises:
+        InputError: if trunk, heads, recipe or augmentation cannot be used.
+    """
     trunk, options = config.trunk_and_options()
-    height, width = parse_recipe(config.degrade).output_size(None, None)
+    recipe = parse_recipe(config.degrade)
+    if None in recipe.output_size():
+        raise InputError(
+            f"degrade={config.degrade!r} does not fix the size of the images: end it with a size, "
+            "such as area(16)"
+        )
+    if config.augment:
+        parse_augment(config.augment)
+    names = manifest.attrs.get("classes", {})
     return build_model(
         trunk,
-        heads=config.make_heads(classes),
-        input_shape=(height, width, 3),
-        class_names={t: list(n) for t, n in class_names.items() if t in config.tasks},
-        degrade=config.degrade,
+        heads=config.make_heads(task_classes(manifest, config.tasks)),
+        input_shape=(*recipe.output_size(), 3),
+        class_names={task: names[task] for task in config.tasks if task in names},
+        degrade=recipe.text,
         **options,
     )
 

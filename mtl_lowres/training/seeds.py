@@ -43,7 +43,9 @@ def train_seeds(
         for seed in numbers
     ]
     summary = {
-        split: {task: summarise_seeds([run["splits"][split][task] for run in runs]) for task in tasks}
+        split: {
+            task: summarise_seeds([run["splits"][split][task] for run in runs]) for task in tasks
+        }
         for split, tasks in runs[0]["splits"].items()
     }
     result = {"seeds": numbers, "parameters": runs[0]["parameters"], "summary": summary}

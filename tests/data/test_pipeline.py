@@ -118,7 +118,9 @@ def test_too_many_bad_files_end_in_one_line(manifest):
 def test_only_bad_files_is_an_error(manifest):
     with pytest.raises(InputError, match="none of the 1 files"):
         make_dataset(
-            manifest.head(1).assign(path="gone.png"), degrade="area(4)", bad_files=BadFiles(1, budget=1.0)
+            manifest.head(1).assign(path="gone.png"),
+            degrade="area(4)",
+            bad_files=BadFiles(1, budget=1.0),
         )
 
 
@@ -141,7 +143,12 @@ def test_mixup_yields_distributions_and_drops_pairs_without_label(manifest):
 
 
 def test_augmentation_repeats_with_the_seed_and_changes_with_the_epoch(manifest):
-    options = {"degrade": "area(8)", "batch_size": 5, "training": True, "augment": "brightness(0.2)"}
+    options = {
+        "degrade": "area(8)",
+        "batch_size": 5,
+        "training": True,
+        "augment": "brightness(0.2)",
+    }
     dataset = make_dataset(manifest, **options)
     first, second = (np.concatenate([x for x, *_ in dataset]) for _ in range(2))
     again = np.concatenate([x for x, *_ in make_dataset(manifest, **options)])

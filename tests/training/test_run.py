@@ -182,9 +182,9 @@ def test_seeds_are_summarised_as_mean_and_deviation(bars, tmp_path):
     config = dataclasses.replace(CONFIG, epochs=1)
     result = train_seeds(config, bars, tmp_path / "runs", 2)
     values = [
-        json.loads((tmp_path / "runs" / f"seed-{s}" / "metrics.json").read_text())["splits"]["test"][
-            "posture"
-        ]["macro_f1"]
+        json.loads((tmp_path / "runs" / f"seed-{s}" / "metrics.json").read_text())["splits"][
+            "test"
+        ]["posture"]["macro_f1"]
         for s in (0, 1)
     ]
     summary = result["summary"]["test"]["posture"]["macro_f1"]
