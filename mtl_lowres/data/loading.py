@@ -47,7 +47,7 @@ class BadFiles:
         if len(self.reasons) > self.budget * self.total:
             path, reason = next(iter(self.reasons.items()))
             self.error = InputError(
-                f"{len(self.reasons)} of {self.total} files cannot be used, more than the budget of "
+                f"{len(self.reasons)} of {self.total} files cannot be used, over the budget of "
                 f"{self.budget:.1%}; the first is {path}: {reason}. Mend or remove them "
                 "(`mtl-lowres manifest --check` lists all), or raise --bad-file-budget"
             )

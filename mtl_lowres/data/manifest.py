@@ -58,23 +58,6 @@ def summarise_manifest(manifest: pd.DataFrame) -> pd.DataFrame:
     return table.loc[[*order, *others]].reset_index()
 
 
-def summarise_manifest(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a split: how many rows and people, and the labels and values of each task."""
-    counted = [*manifest.attrs.get("classes", {}), *CONTINUOUS_TASKS]
-    counted += [name for name in manifest if str(manifest[name].dtype) == "Int64"]
-    parts = manifest.groupby("split", sort=False) if "split" in manifest else [("", manifest)]
-    lines = []
-    for split, part in parts:
-        line = {"split": split, "rows": len(part)}
-        if "subject" in part:
-            line["people"] = part["subject"].nunique()
-        for name in dict.fromkeys(counted):
-            if name in part:
-                line[name] = f"{part[name].count()} labels, {part[name].nunique()} values"
-        lines.append(line)
-    return pd.DataFrame(lines)
-
-
 def check_manifest(
     manifest: pd.DataFrame,
     tasks: Iterable[str] | None = None,

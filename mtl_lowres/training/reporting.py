@@ -38,7 +38,7 @@ def report_run(run_dir: str | Path) -> Path:
 
 
 def _with_images(chosen: pd.DataFrame, degrade: str) -> list[dict]:
-    """Return the chosen rows with the image as it is (`high`) and as the network sees it (`low`)."""
+    """Add to the chosen rows the image as it is and as the network sees it."""
     recipe = parse_recipe(degrade)
     examples = []
     for number, row in enumerate(chosen.to_dict("records")):

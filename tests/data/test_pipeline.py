@@ -1,5 +1,7 @@
 """make_dataset: order, labels, weights, caching, bad files, augmentation."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -70,8 +72,7 @@ def test_disk_cache_notices_a_changed_file(manifest, tmp_path):
     options = {"degrade": "area(4)", "cache": "disk", "cache_dir": tmp_path / "cache"}
     make_dataset(manifest, **options)
     changed = np.full((9, 9, 3), 200, np.uint8)
-    with open(manifest["path"][0], "wb") as file:
-        file.write(cv2.imencode(".png", changed)[1].tobytes())
+    Path(manifest["path"][0]).write_bytes(cv2.imencode(".png", changed)[1].tobytes())
     assert _values(make_dataset(manifest, **options))[0] == 200
 
 
@@ -96,8 +97,7 @@ def test_random_degradation_depends_on_seed_epoch_and_row_alone(manifest):
 @pytest.mark.parametrize("cache", ["memory", "none"])
 def test_bad_files_are_skipped_and_named(manifest, cache):
     bad = manifest["path"][2]
-    with open(bad, "wb") as file:
-        file.write(b"not an image")
+    Path(bad).write_bytes(b"not an image")
     found = BadFiles(COUNT, budget=0.2)
     dataset = make_dataset(manifest, degrade="area(4)", batch_size=4, cache=cache, bad_files=found)
     assert sorted(_values(dataset)) == [10 * row for row in range(COUNT) if row != 2]

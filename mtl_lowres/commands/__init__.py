@@ -1,0 +1,1 @@
+"""The commands of `mtl-lowres`; they import TensorFlow only when they run."""

@@ -1,0 +1,61 @@
+"""Options and steps that several commands share."""
+
+from pathlib import Path
+
+import click
+
+from mtl_lowres.errors import InputError
+
+
+def json_option(command):
+    """Add `--json FILE` to a command."""
+    return click.option(
+        "--json", "json_file", type=click.Path(dir_okay=False), help="Write the result as JSON."
+    )(command)
+
+
+def dataset_options(command):
+    """Add the options that say which rows to read."""
+    for option in (
+        click.option("--manifest", "manifest_csv", help="CSV with a row a sample."),
+        click.option("--data", help="Folder of the dataset."),
+        click.option("--dataset", help="Layout of --data: see `mtl-lowres list datasets`."),
+    ):
+        command = option(command)
+    return command
+
+
+def write_result(result: dict, json_file: str | None) -> None:
+    """Write the result of a command where `--json` asks for it."""
+    if json_file:
+        from mtl_lowres.files import write_json
+
+        write_json(json_file, result)
+
+
+def read_rows(dataset: str | None, data: str | None, manifest_csv: str | None):
+    """Return the manifest that the options name, and a note of where it came from."""
+    import mtl_lowres as mtl
+
+    if manifest_csv and (dataset or data):
+        raise InputError("give either --manifest, or --dataset with --data, not both")
+    if manifest_csv:
+        return mtl.read_manifest(manifest_csv), {"manifest": manifest_csv}
+    if not (dataset and data):
+        raise InputError("give --manifest FILE.csv, or --dataset NAME with --data FOLDER")
+    return mtl.read_dataset(dataset, data), {"dataset": dataset, "data": data}
+
+
+def load_run_model(run: str):
+    """Return the model of a run folder, or of a model folder itself."""
+    from mtl_lowres.model import load_model
+
+    folder = Path(run)
+    return load_model(folder if (folder / "model.json").exists() else folder / "model")
+
+
+def print_figures(result: dict) -> None:
+    """Print the figures of a run or of several as a table."""
+    from mtl_lowres.evaluation.tables import figures_table
+
+    click.echo(figures_table(result))

@@ -1,0 +1,144 @@
+"""train, evaluate, report."""
+
+import json
+from pathlib import Path
+
+import click
+
+from mtl_lowres.commands.common import (
+    dataset_options,
+    json_option,
+    load_run_model,
+    print_figures,
+    read_rows,
+    write_result,
+)
+from mtl_lowres.errors import InputError
+
+
+@click.command(epilog="Example: mtl-lowres train --dataset tip38 --data tip38/ --out runs/a")
+@dataset_options
+@click.option("--out", required=True, help="Run folder; an unfinished run in it is resumed.")
+@click.option("--config", "config_file", help="Take settings from the config.json of another run.")
+@click.option("--tasks", help="Columns to learn, comma-separated.  [default: posture]")
+@click.option("--trunk", help='Trunk with options, such as "lownet(slopes=(4, 2, 1))".')
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    metavar="TASK=HEAD",
+    help="Such as \"posture=posture(loss='nll')\".",
+)
+@click.option("--degrade", help="Degradation recipe.  [default: area(16)]")
+@click.option("--augment", help='Such as "flip(0.5)|shift(1)|mixup(0.2)".')
+@click.option("--epochs", type=int, help="Passes over the training rows.  [default: 60]")
+@click.option("--batch-size", type=int, help="Images a step.  [default: 64]")
+@click.option("--optimizer", help="adam, adamw, lazyadam or sgd.  [default: adamw]")
+@click.option("--learning-rate", type=float, help="Highest learning rate.  [default: 0.001]")
+@click.option("--schedule", help="cosine or constant.  [default: cosine]")
+@click.option("--warmup-epochs", type=float, help="Linear growth at the start.  [default: 0]")
+@click.option("--weight-decay", type=float, help="Of adamw.  [default: 0]")
+@click.option("--ema", type=float, help="Moving average of the weights.  [default: 0, off]")
+@click.option(
+    "--val", type=float, help="Share of people held out to choose the epoch.  [default: 0.2]"
+)
+@click.option("--monitor", help="Validation figure that chooses it.  [default: TASK_macro_f1]")
+@click.option(
+    "--patience", type=int, help="Epochs without improvement to stop after.  [default: 0, off]"
+)
+@click.option("--seed", type=int, help="Of everything random.  [default: 0]")
+@click.option("--split-seed", type=int, help="Of the choice of validation people.  [default: 0]")
+@click.option(
+    "--seeds", type=int, default=1, show_default=True, help="Train so many seeds; mean ± deviation."
+)
+@click.option("--cache", help="Decoded images: memory, disk or none.  [default: memory]")
+@click.option(
+    "--fast-decode", is_flag=True, default=None, help="Decode large JPEGs at reduced scale."
+)
+@click.option(
+    "--bad-file-budget", type=float, help="Tolerated share of bad files.  [default: 0.01]"
+)
+@click.option("--tensorboard", is_flag=True, default=None, help="Write TensorBoard logs too.")
+@json_option
+def train(dataset, data, manifest_csv, out, config_file, tasks, heads, seeds, json_file, **options):
+    """Train a model; test rows are read once, at the end."""
+    from mtl_lowres.training.config import TrainConfig
+    from mtl_lowres.training.run import train as train_one
+    from mtl_lowres.training.seeds import train_seeds
+
+    settings = {"tasks": ["posture"]}
+    if config_file:
+        settings |= _read_json(config_file)["settings"]
+    settings |= {name: value for name, value in options.items() if value is not None}
+    if tasks:
+        settings["tasks"] = [task.strip() for task in tasks.split(",") if task.strip()]
+    if heads:
+        settings["heads"] = dict(_split_head(head) for head in heads)
+    config = TrainConfig.from_dict(settings)
+    manifest, source = read_rows(dataset, data, manifest_csv)
+    if seeds > 1:
+        result = train_seeds(config, manifest, out, seeds, source=source, progress=True)
+    else:
+        result = train_one(config, manifest, out, source=source, progress=True)
+    print_figures(result)
+    click.echo(
+        f"{'runs' if seeds > 1 else 'report'}: {out if seeds > 1 else Path(out) / 'report.html'}"
+    )
+    write_result(result, json_file)
+
+
+def _split_head(text: str) -> tuple[str, str]:
+    task, separator, head = text.partition("=")
+    if not separator or not head:
+        raise InputError(
+            f"--head {text!r}: write TASK=HEAD, such as \"posture=posture(loss='nll')\""
+        )
+    return task.strip(), head.strip()
+
+
+def _read_json(path: str) -> dict:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} is not JSON: {error}") from error
+
+
+@click.command(epilog="Example: mtl-lowres evaluate runs/a --manifest mine.csv --split test")
+@click.argument("run")
+@dataset_options
+@click.option("--split", help="Only the rows of this split.")
+@click.option("--degrade", help="Another recipe than the model was trained with.")
+@json_option
+def evaluate(run, dataset, data, manifest_csv, split, degrade, json_file):
+    """Measure a trained model on the rows of a manifest."""
+    from mtl_lowres.data.loading import BadFiles
+    from mtl_lowres.training.evaluate import Evaluator
+
+    model = load_run_model(run)
+    manifest, _ = read_rows(dataset, data, manifest_csv)
+    if split:
+        if "split" not in manifest or not (manifest["split"] == split).any():
+            raise InputError(f"--split {split!r}: the manifest has no such rows")
+        manifest = manifest[manifest["split"] == split]
+    bad_files = BadFiles(len(manifest))
+    evaluator = Evaluator(
+        manifest, degrade or model.description["degrade"], bad_files=bad_files, progress=True
+    )
+    figures = evaluator.metrics(model)
+    if not figures:
+        raise InputError(f"no row has a label of {', '.join(model.heads)}: nothing to measure")
+    result = {"splits": {split or "all": figures}, "bad_files": bad_files.reasons}
+    print_figures(result)
+    write_result(result, json_file)
+
+
+@click.command(epilog="Example: mtl-lowres report runs/a")
+@click.argument("run")
+@json_option
+def report(run, json_file):
+    """Write the report.html of a finished run again."""
+    from mtl_lowres.training.reporting import report_run
+
+    path = report_run(run)
+    click.echo(f"report: {path}")
+    write_result({"report": str(path)}, json_file)
