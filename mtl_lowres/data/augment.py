@@ -1,8 +1,8 @@
 """Augmentation of training batches, as a text: `"flip(0.5)|shift(1)|contrast(0.1)|mixup(0.2)"`.
 
 Every operation draws anew for each image of the batch. The geometric ones are composed, in the
-order written, into one bilinear warp that repeats the border, so that an image is interpolated
-once; the others follow on the result, in the order written; `mixup` comes last. Lengths are in
+order written, into one warp that repeats the border, so that an image is interpolated once
+(bilinearly, or not at all with `nearest`); the others follow on the result, in the order written; `mixup` comes last. Lengths are in
 pixels of the image that is changed: the low-resolution one, or with `at="hr"` its source.
 """
 
@@ -11,7 +11,7 @@ import functools
 
 import tensorflow as tf
 
-from mtl_lowres.data.augmentations import Mix, PixelChange, Warp
+from mtl_lowres.data.augmentations import Mix, PixelChange, Sampling, Warp
 from mtl_lowres.data.recipe import Call, build_call, format_calls, parse_calls
 from mtl_lowres.errors import InputError
 from mtl_lowres.registry import AUGMENTATIONS
@@ -24,7 +24,7 @@ _FIRST_PLACE = 1000
 class Step:
     """An operation with the image that it changes ("lr" or "hr") and its place in the text."""
 
-    operation: Warp | PixelChange | Mix
+    operation: Warp | PixelChange | Mix | Sampling
     at: str
     place: int
 
@@ -58,7 +58,9 @@ class Augmentation:
         warps = [step for step in steps if isinstance(step.operation, Warp)]
         changes = [step for step in steps if isinstance(step.operation, PixelChange)]
         if warps:
-            images = _warp(images, warps, seed)
+            samplings = [s.operation for s in steps if isinstance(s.operation, Sampling)]
+            interpolation = samplings[-1].interpolation if samplings else "BILINEAR"
+            images = _warp(images, warps, seed, interpolation)
         for step in changes:
             images = step.operation.apply(images, step.own_seed(seed))
         return tf.clip_by_value(images, 0.0, 1.0) if changes else images
@@ -144,7 +146,9 @@ def _build_step(call: Call, place: int) -> Step:
     return Step(operation, at, place)
 
 
-def _warp(images: tf.Tensor, steps: list[Step], seed: tf.Tensor) -> tf.Tensor:
+def _warp(
+    images: tf.Tensor, steps: list[Step], seed: tf.Tensor, interpolation: str
+) -> tf.Tensor:
     size, height, width, _ = tf.unstack(tf.shape(images))
     to_source = functools.reduce(
         tf.matmul, [step.operation.matrices(size, step.own_seed(seed)) for step in steps]
@@ -160,7 +164,7 @@ def _warp(images: tf.Tensor, steps: list[Step], seed: tf.Tensor) -> tf.Tensor:
         transforms=tf.stack([a, b, x, c, d, y, zero, zero], axis=1),
         output_shape=tf.stack([height, width]),
         fill_value=0.0,
-        interpolation="BILINEAR",
+        interpolation=interpolation,
         fill_mode="NEAREST",
     )
     return tf.ensure_shape(warped, images.shape)

@@ -1,7 +1,7 @@
 """The operations of augmentations: geometric changes, changes of values, mixtures of images.
 
 A factory per operation checks the arguments of the text and returns a `Warp`, `PixelChange` or
-`Mix`, which draw anew for each image of a batch.
+`Mix`, which draw anew for each image of a batch, or a `Sampling`.
 """
 
 import dataclasses
@@ -23,6 +23,13 @@ class Warp:
     """
 
     matrices: Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampling:
+    """How the warp of an image reads the source: `"BILINEAR"` or `"NEAREST"`."""
+
+    interpolation: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +114,42 @@ def scale(fraction: float) -> Warp:
         return _matrices(size, a=step, d=step)
 
     return Warp(matrices)
+
+
+@AUGMENTATIONS.register("aspect")
+def aspect(fraction: float) -> Warp:
+    """Change width over height by a factor from 1 / (1 + `fraction`) to 1 + `fraction`.
+
+    The area stays the same; the factor is even in its logarithm.
+    """
+    bound = math.log1p(require_number("fraction", fraction, 0, 9))
+
+    def matrices(size, seed):
+        widening = tf.exp(0.5 * _uniform([size], seed, bound))
+        return _matrices(size, a=1.0 / widening, d=widening)
+
+    return Warp(matrices)
+
+
+@AUGMENTATIONS.register("nearest")
+def nearest() -> Sampling:
+    """Let the geometric operations take the nearest pixel instead of blending four.
+
+    Blending blurs an image of 16 pixels visibly, so that training images are softer than those
+    that the network meets later.
+    """
+    return Sampling("NEAREST")
+
+
+@AUGMENTATIONS.register("gain")
+def gain(fraction: float) -> PixelChange:
+    """Multiply the values by a factor from 1 - `fraction` to 1 + `fraction`, as exposure does."""
+    fraction = require_number("fraction", fraction, 0, 1)
+    return PixelChange(
+        lambda images, seed: (
+            images * (1.0 + _uniform_per_image(images, seed, fraction, per_channel=False))
+        )
+    )
 
 
 @AUGMENTATIONS.register("brightness")

@@ -1,5 +1,7 @@
 """Deal the people of a manifest to train, val and test."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -72,6 +74,36 @@ def split_by_subject(
     if split is not None:
         new = np.where(dealt, new, split)
     return manifest.assign(split=pd.Series(new, manifest.index, dtype="str"))
+
+
+def forget_held_out_people(manifest: pd.DataFrame, tasks: Iterable[str]) -> pd.DataFrame:
+    """Renumber the tasks whose classes are people, so that train people alone are classes.
+
+    After `split_by_subject` a person held out cannot be recognised: no row in train shows who it
+    is. Such a label becomes missing, and the classes of the others are numbered without a gap.
+
+    Args:
+        manifest: rows with `subject` and `split`.
+        tasks: columns of class labels; those of which a class belongs to several people stay.
+
+    Returns:
+        A copy; `attrs["classes"]` names the classes that are left.
+    """
+    names = dict(manifest.attrs.get("classes", {}))
+    changed = {}
+    for task in tasks:
+        labels = pd.to_numeric(manifest[task]).astype("Int64")
+        known = sorted(labels[manifest["split"] == "train"].dropna().unique())
+        people = manifest["subject"].groupby(labels).nunique()
+        if len(known) == len(people) or people.max() != 1:
+            continue
+        changed[task] = labels.map({label: number for number, label in enumerate(known)})
+        changed[task] = changed[task].astype("Int64")
+        if task in names:
+            names[task] = [names[task][label] for label in known]
+    manifest = manifest.assign(**changed)
+    manifest.attrs["classes"] = names
+    return manifest
 
 
 def _check_subjects(manifest: pd.DataFrame, dealt: np.ndarray) -> None:

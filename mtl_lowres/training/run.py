@@ -92,6 +92,8 @@ def prepare_manifest(config: TrainConfig, manifest: pd.DataFrame) -> pd.DataFram
         manifest = split_by_subject(
             manifest, val=config.val, seed=config.split_seed, task=config.tasks[0]
         )
+        classes = [task for task in config.tasks if task not in CONTINUOUS_TASKS]
+        manifest = forget_held_out_people(manifest, classes)
     check_manifest(manifest, tasks=config.tasks, files=False)
     if not (manifest["split"] == "train").any():
         raise InputError("no row of the manifest has the split 'train': nothing to train on")

@@ -7,12 +7,15 @@ from mtl_lowres.errors import InputError
 
 SEED = tf.constant([3, 4])
 EXAMPLES = {
+    "aspect": "aspect(0.1)",
     "brightness": "brightness(0.1, per_channel=True)",
     "contrast": "contrast(0.1)",
     "cutout": "cutout(4)",
     "flip": "flip(0.5)",
+    "gain": "gain(0.2)",
     "gamma": "gamma(0.2)",
     "mixup": "mixup(0.2)",
+    "nearest": "nearest()|rotate(10)",
     "noise": "noise(0.02)",
     "rotate": "rotate(10)",
     "scale": "scale(0.1)",

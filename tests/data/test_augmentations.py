@@ -160,3 +160,29 @@ def test_mixup_shares_follow_the_beta_distribution():
         assert shares.mean() == pytest.approx(0.5, abs=0.01)
         assert shares.var() == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.05)
     assert np.isfinite(AUGMENTATIONS.get("mixup")(0.01).shares(20000, SEED)).all()
+
+
+def test_gain_multiplies_each_image_by_one_factor():
+    images = noise_images(64) * 0.5
+    factors = augmented("gain(0.3)", images) / images
+    np.testing.assert_allclose(factors, np.broadcast_to(factors[:, :1, :1, :1], images.shape), 1e-4)
+    assert 0.7 <= factors.min() < 0.8 and 1.2 < factors.max() <= 1.3
+
+
+def test_nearest_invents_no_values():
+    """Turned and stretched with `nearest`, an image holds only values that it had before."""
+    images = noise_images(4)
+    for before, after in zip(images, augmented("nearest|rotate(30)|scale(0.3)", images), strict=True):
+        assert not np.array_equal(before, after)
+        assert np.isin(after, before).all()
+
+
+def test_aspect_widens_a_square_and_lowers_it_by_the_same_factor():
+    """A white square of side 20 becomes w by 400 / w, with w / (400 / w) of at most 1.5."""
+    square = np.zeros((64, 60, 60, 1), np.float32)
+    square[:, 20:40, 20:40] = 1
+    result = augmented("aspect(0.5)", square)[..., 0]
+    widths, heights = result[:, 30].sum(axis=1), result[:, :, 30].sum(axis=1)
+    np.testing.assert_allclose(widths * heights, 400, rtol=0.02)
+    ratios = widths / heights
+    assert 1 / 1.55 < ratios.min() < 0.75 and 1.35 < ratios.max() < 1.55
