@@ -2,8 +2,9 @@
 
 Every operation draws anew for each image of the batch. The geometric ones are composed, in the
 order written, into one warp that repeats the border, so that an image is interpolated once
-(bilinearly, or not at all with `nearest`); the others follow on the result, in the order written; `mixup` comes last. Lengths are in
-pixels of the image that is changed: the low-resolution one, or with `at="hr"` its source.
+(bilinearly, or not at all with `nearest`); the others follow on the result, in the order written;
+`mixup` comes last. Lengths are in pixels of the image that is changed: the low-resolution one, or
+with `at="hr"` its source.
 """
 
 import dataclasses
@@ -146,9 +147,7 @@ def _build_step(call: Call, place: int) -> Step:
     return Step(operation, at, place)
 
 
-def _warp(
-    images: tf.Tensor, steps: list[Step], seed: tf.Tensor, interpolation: str
-) -> tf.Tensor:
+def _warp(images: tf.Tensor, steps: list[Step], seed: tf.Tensor, interpolation: str) -> tf.Tensor:
     size, height, width, _ = tf.unstack(tf.shape(images))
     to_source = functools.reduce(
         tf.matmul, [step.operation.matrices(size, step.own_seed(seed)) for step in steps]

@@ -11,8 +11,15 @@ import tensorflow as tf
 from mtl_lowres.data.augment import parse_augment
 from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.data.loading import BadFiles
-from mtl_lowres.data.manifest import check_manifest, split_by_subject, task_classes, write_manifest
+from mtl_lowres.data.manifest import (
+    CONTINUOUS_TASKS,
+    check_manifest,
+    split_by_subject,
+    task_classes,
+    write_manifest,
+)
 from mtl_lowres.data.pipeline import make_dataset
+from mtl_lowres.data.split import forget_held_out_people
 from mtl_lowres.errors import InputError
 from mtl_lowres.files import replacing, write_json
 from mtl_lowres.model import MultiTaskModel, build_model, save_model
@@ -87,14 +94,19 @@ def prepare_manifest(config: TrainConfig, manifest: pd.DataFrame) -> pd.DataFram
     """
     if "split" not in manifest.columns:
         manifest = manifest.assign(split="train")
-    has_val = (manifest["split"] == "val").any()
-    if config.val and not has_val:
+    check_manifest(manifest, tasks=config.tasks, files=False)
+    if config.val and not (manifest["split"] == "val").any():
+        if "subject" not in manifest:
+            raise InputError(
+                f"val={config.val} holds out people, but the manifest has no column 'subject': add "
+                "it, or mark the validation rows in a column 'split', or use val=0"
+            )
         manifest = split_by_subject(
             manifest, val=config.val, seed=config.split_seed, task=config.tasks[0]
         )
         classes = [task for task in config.tasks if task not in CONTINUOUS_TASKS]
         manifest = forget_held_out_people(manifest, classes)
-    check_manifest(manifest, tasks=config.tasks, files=False)
+        check_manifest(manifest, tasks=config.tasks, files=False)
     if not (manifest["split"] == "train").any():
         raise InputError("no row of the manifest has the split 'train': nothing to train on")
     return manifest

@@ -172,7 +172,9 @@ def test_gain_multiplies_each_image_by_one_factor():
 def test_nearest_invents_no_values():
     """Turned and stretched with `nearest`, an image holds only values that it had before."""
     images = noise_images(4)
-    for before, after in zip(images, augmented("nearest|rotate(30)|scale(0.3)", images), strict=True):
+    for before, after in zip(
+        images, augmented("nearest|rotate(30)|scale(0.3)", images), strict=True
+    ):
         assert not np.array_equal(before, after)
         assert np.isin(after, before).all()
 

@@ -14,7 +14,7 @@ def test_views_are_shifts_with_repeated_border(pixels):
     views = ShiftedViews(pixels)(IMAGES).numpy().reshape(5, *IMAGES.shape)
     p = pixels
     padded = np.pad(IMAGES, ((0, 0), (p, p), (p, p), (0, 0)), "edge")
-    expected = [IMAGES, padded[:, :-2 * p, p:-p], padded[:, 2 * p :, p:-p]]
+    expected = [IMAGES, padded[:, : -2 * p, p:-p], padded[:, 2 * p :, p:-p]]
     expected += [padded[:, p:-p, : -2 * p], padded[:, p:-p, 2 * p :]]
     np.testing.assert_array_equal(views, expected)
 

@@ -161,6 +161,25 @@ def test_every_optimizer_trains(bars, tmp_path, optimizer):
     assert load_model(tmp_path / optimizer / "model").heads["posture"].classes == 4
 
 
+def test_held_out_people_are_no_identity_classes(bars, tmp_path):
+    """Five training people, one of them held out for validation: four identities are left."""
+    people = bars["subject"].str.removeprefix("p").astype("Int64")
+    manifest = bars.assign(identity=people.where(bars["split"] == "train"))
+    config = dataclasses.replace(CONFIG, tasks=("posture", "identity"), epochs=1)
+    figures = train(config, manifest, tmp_path / "run")
+    assert set(figures["splits"]["val"]) == set(figures["splits"]["test"]) == {"posture"}
+    model = load_model(tmp_path / "run" / "model")
+    assert {task: head.classes for task, head in model.heads.items()} == {
+        "posture": 4,
+        "identity": 4,
+    }
+
+
+def test_split_without_subjects_is_refused(bars, tmp_path):
+    with pytest.raises(InputError, match="no column 'subject'.*val=0"):
+        train(CONFIG, bars.drop(columns="subject"), tmp_path / "run")
+
+
 def test_unknown_monitor_is_named(bars, tmp_path):
     config = dataclasses.replace(CONFIG, monitor="posture_auc", epochs=1)
     with pytest.raises(InputError, match="monitor='posture_auc' is not measured; known are"):
