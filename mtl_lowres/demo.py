@@ -12,7 +12,8 @@ from mtl_lowres.training.config import TrainConfig
 from mtl_lowres.training.run import train
 
 DEGRADE = "area(16)"
-AUGMENT = "flip(0.5)|shift(1)"
+# A person seen from the other side takes the same posture, so that here images may be mirrored.
+AUGMENT = "flip(0.5)|shift(1)|rotate(8)|scale(0.1)|noise(0.02)"
 
 
 def run_demo(out: str | Path, samples: int, epochs: int) -> dict:
@@ -26,7 +27,16 @@ def run_demo(out: str | Path, samples: int, epochs: int) -> dict:
     """
     out = Path(out)
     manifest = read_dataset("people", out / "people", samples=samples)
-    config = TrainConfig(tasks=("posture",), trunk="lownet", degrade=DEGRADE, epochs=epochs)
+    config = TrainConfig(
+        tasks=("posture",),
+        trunk="steadynet",
+        heads={"posture": "posture(loss='nll', label_smoothing=0.1)"},
+        degrade=DEGRADE,
+        augment=AUGMENT,
+        learning_rate=2e-3,
+        warmup_epochs=1,
+        epochs=epochs,
+    )
     result = train(config, manifest, out / "run", source={"dataset": "people"}, progress=True)
     served = export(load_model(out / "run" / "model"), out / "export")
     click.echo(figures_table(result))

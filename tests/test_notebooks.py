@@ -1,0 +1,47 @@
+"""Every notebook runs from top to bottom in its short mode and is committed without outputs."""
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+@pytest.fixture
+def short_mode(monkeypatch, tmp_path):
+    """Environment of the kernel: short, without real data, nothing of the user's read or written."""
+    monkeypatch.setenv("MTL_LOWRES_SHORT", "1")
+    monkeypatch.delenv("MTL_LOWRES_DATA", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+    # A kernel called python3 in the user's own folder may be another Python.
+    for variable in ("IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(variable, str(tmp_path / "jupyter" / variable.lower()))
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@each_notebook
+def test_it_runs_in_short_mode(path, short_mode, tmp_path):
+    work = tmp_path / "work"
+    work.mkdir()
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(work)}}).execute()
+    assert any(work.iterdir()), "it leaves its files in the folder that it runs in"
+
+
+@each_notebook
+def test_it_is_committed_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == [], f"clear the outputs of cell {cell.id}"
+            assert cell.execution_count is None, f"clear the execution count of cell {cell.id}"
