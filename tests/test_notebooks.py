@@ -15,7 +15,7 @@ each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path
 
 @pytest.fixture
 def short_mode(monkeypatch, tmp_path):
-    """Environment of the kernel: short, without real data, nothing of the user's read or written."""
+    """Environment of the kernel: short, without real data, nothing of the user's is read."""
     monkeypatch.setenv("MTL_LOWRES_SHORT", "1")
     monkeypatch.delenv("MTL_LOWRES_DATA", raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
