@@ -21,7 +21,9 @@ def short_mode(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
     # A kernel called python3 in the user's own folder may be another Python.
     for variable in ("IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
-        monkeypatch.setenv(variable, str(tmp_path / "jupyter" / variable.lower()))
+        folder = tmp_path / variable.lower()
+        folder.mkdir()
+        monkeypatch.setenv(variable, str(folder))
 
 
 def test_there_are_notebooks():
