@@ -75,9 +75,12 @@ def train(
         return json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
     bad_files = BadFiles(len(manifest), config.bad_file_budget)
     try:
-        state = _fit(model, config, manifest, run_dir, bad_files, progress)
+        validation = _evaluator(config, manifest, "val", run_dir, bad_files, progress)
+        state = _fit(model, config, manifest, run_dir, bad_files, validation, progress)
         save_model(model, run_dir / "model")
-        figures = _conclude(config, manifest, run_dir, model, state, bad_files)
+        test = _evaluator(config, manifest, "test", run_dir, bad_files, progress)
+        evaluators = {"val": validation, "test": test}
+        figures = _conclude(run_dir, model, state, bad_files, evaluators)
     except tf.errors.OpError:
         if bad_files.error is not None:
             raise bad_files.error from None
@@ -149,7 +152,7 @@ def _make_deterministic(seed: int) -> None:
     tf.keras.backend.experimental.enable_tf_random_generator()
 
 
-def _fit(model, config, manifest, run_dir, bad_files, progress) -> dict:
+def _fit(model, config, manifest, run_dir, bad_files, validation, progress) -> dict:
     """Train from the last checkpoint on, leave the chosen weights in the model, return the log."""
     train_rows = manifest[manifest["split"] == "train"]
     steps = math.ceil(len(train_rows) / config.batch_size)
@@ -163,7 +166,6 @@ def _fit(model, config, manifest, run_dir, bad_files, progress) -> dict:
         tracked["average"] = average.variables
     checkpoints = Checkpoints(run_dir / "checkpoints", **tracked)
 
-    validation = _evaluator(config, manifest, "val", run_dir, bad_files, progress)
     log = EpochLog(config, run_dir, checkpoints, validation, average, progress)
     done = checkpoints.last()
     if done:
@@ -238,11 +240,10 @@ def _evaluator(config, manifest, split, run_dir, bad_files, progress) -> Evaluat
     )
 
 
-def _conclude(config, manifest, run_dir, model, state, bad_files) -> dict:
+def _conclude(run_dir, model, state, bad_files, evaluators: dict) -> dict:
     """Evaluate the final model once on each held-out split and write what the run keeps."""
     splits, tables = {}, []
-    for split in ("val", "test"):
-        evaluator = _evaluator(config, manifest, split, run_dir, bad_files, progress=False)
+    for split, evaluator in evaluators.items():
         if evaluator is not None:
             rows, outputs = evaluator.outputs(model)
             splits[split] = evaluator.metrics_of(model, rows, outputs)
