@@ -62,7 +62,8 @@ class MultiTaskModel(tf.keras.Model):
         On small images it takes a fraction of the time of `predict`, which sets up a data pipeline
         at every call.
         """
-        return tf.function(lambda inputs: self(inputs, training=False), reduce_retracing=True)
+        spec = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), self.input)
+        return tf.function(lambda inputs: self(inputs, training=False), input_signature=[spec])
 
     def compile(
         self,

@@ -159,10 +159,10 @@ class TestFit:
     def test_one_task_learns(self):
         tf.keras.utils.set_random_seed(0)
         model = build_model("lownet", {"posture": Posture(2, loss="nll")}, SHAPE, dropout=0.0)
-        model.compile(tf.keras.optimizers.Adam(0.01), run_eagerly=True)
+        model.compile(tf.keras.optimizers.Adam(0.001), run_eagerly=True)
         labels = np.arange(COUNT) % 2
         images = np.ones((COUNT, *SHAPE), np.float32) * labels[:, None, None, None]
-        history = model.fit(images, {"posture": labels}, epochs=15, verbose=0).history
+        history = model.fit(images, {"posture": labels}, epochs=30, verbose=0).history
         assert history["macro_f1"][-1] == 1.0
 
     def test_loss_and_metrics_can_be_replaced(self):
