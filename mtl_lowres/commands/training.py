@@ -81,9 +81,7 @@ def train(dataset, data, manifest_csv, out, config_file, tasks, heads, seeds, js
     else:
         result = train_one(config, manifest, out, source=source, progress=True)
     print_figures(result)
-    click.echo(
-        f"{'runs' if seeds > 1 else 'report'}: {out if seeds > 1 else Path(out) / 'report.html'}"
-    )
+    click.echo(f"report: {Path(out) / 'report.html'}")
     write_result(result, json_file)
 
 

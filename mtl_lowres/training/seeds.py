@@ -8,6 +8,7 @@ import pandas as pd
 from mtl_lowres.errors import InputError
 from mtl_lowres.evaluation.classification import summarise_seeds
 from mtl_lowres.files import write_json
+from mtl_lowres.report.html import write_report
 from mtl_lowres.training.config import TrainConfig
 from mtl_lowres.training.run import train
 
@@ -24,7 +25,8 @@ def train_seeds(
     """Train with seeds `config.seed`, `config.seed + 1`, … and summarise what they reach.
 
     Every seed is a run folder `out/seed-<n>`; they share the validation people. `out/metrics.json`
-    holds `{"seeds": [...], "summary": {split: {task: {metric: {"mean", "std", ...}}}}}`.
+    holds `{"seeds": [...], "summary": {split: {task: {metric: {"mean", "std", ...}}}}}`, which
+    `out/report.html` shows.
 
     Raises:
         InputError: fewer than two seeds, or what `train` raises.
@@ -50,4 +52,5 @@ def train_seeds(
     }
     result = {"seeds": numbers, "parameters": runs[0]["parameters"], "summary": summary}
     write_json(Path(out) / "metrics.json", result)
+    write_report(out)
     return result

@@ -206,6 +206,7 @@ def test_seeds_are_summarised_as_mean_and_deviation(bars, tmp_path):
         ]["posture"]["macro_f1"]
         for s in (0, 1)
     ]
+    assert (tmp_path / "runs" / "report.html").exists()
     summary = result["summary"]["test"]["posture"]["macro_f1"]
     assert summary["mean"] == pytest.approx(np.mean(values))
     assert summary["std"] == pytest.approx(np.std(values, ddof=1))
