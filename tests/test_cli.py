@@ -108,6 +108,13 @@ def test_manifest_check_names_bad_files(bars, tmp_path):
     assert row["path"] == str(bad) and "empty file" in row["reason"]
 
 
+def test_settings_of_something_else_are_refused(tmp_path):
+    (tmp_path / "c.json").write_text("[1]")
+    done = _run("train", "--config", tmp_path / "c.json", "--out", tmp_path / "r")
+    assert done.exit_code == 2
+    assert "c.json is not the config.json of a run" in done.stderr
+
+
 def test_list(tmp_path):
     done = _run("list", "trunks")
     assert done.exit_code == 0 and "lownet" in done.output.split()

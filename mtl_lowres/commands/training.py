@@ -68,7 +68,7 @@ def train(dataset, data, manifest_csv, out, config_file, tasks, heads, seeds, js
 
     settings = {"tasks": ["posture"]}
     if config_file:
-        settings |= _read_json(config_file)["settings"]
+        settings |= _read_settings(config_file)
     settings |= {name: value for name, value in options.items() if value is not None}
     if tasks:
         settings["tasks"] = [task.strip() for task in tasks.split(",") if task.strip()]
@@ -94,11 +94,11 @@ def _split_head(text: str) -> tuple[str, str]:
     return task.strip(), head.strip()
 
 
-def _read_json(path: str) -> dict:
+def _read_settings(path: str) -> dict:
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path} is not JSON: {error}") from error
+        return dict(json.loads(Path(path).read_text(encoding="utf-8"))["settings"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not the config.json of a run ({error!r})") from error
 
 
 @click.command(epilog="Example: mtl-lowres evaluate runs/a --manifest mine.csv --split test")

@@ -92,7 +92,8 @@ def make_dataset(
         labels = _one_hot(labels, depths)
 
     repeatable = recipe.deterministic and not (augmentation and augmentation.has_hr)
-    if cache != "none" and repeatable:
+    kept_once = repeatable and cache != "none"
+    if kept_once:
         fetch, rows = cached(loader, cache, cache_dir, bad_files, progress)
     else:
         fetch, rows = streamed(loader, bad_files), np.arange(len(manifest))
@@ -111,7 +112,7 @@ def make_dataset(
         )
 
     dataset = _numbered_epochs(one_epoch, first_epoch) if training else one_epoch(0)
-    if repeatable:
+    if kept_once:  # otherwise a batch of bad files alone would be missing from the count
         steps = -(-len(rows) // batch_size)
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
     return dataset.prefetch(2)

@@ -72,6 +72,8 @@ def train(
     model = new_model(config, manifest)
     _claim(run_dir, config, manifest, source)
     if (run_dir / "metrics.json").exists():
+        if not (run_dir / "report.html").exists():  # killed just before it was written
+            report_run(run_dir)
         return json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
     bad_files = BadFiles(len(manifest), config.bad_file_budget)
     try:

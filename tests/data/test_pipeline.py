@@ -99,7 +99,8 @@ def test_bad_files_are_skipped_and_named(manifest, cache):
     bad = manifest["path"][2]
     Path(bad).write_bytes(b"not an image")
     found = BadFiles(COUNT, budget=0.2)
-    dataset = make_dataset(manifest, degrade="area(4)", batch_size=4, cache=cache, bad_files=found)
+    # With a batch of one, a batch consists of the bad file alone.
+    dataset = make_dataset(manifest, degrade="area(4)", batch_size=1, cache=cache, bad_files=found)
     assert sorted(_values(dataset)) == [10 * row for row in range(COUNT) if row != 2]
     assert list(found.to_frame()["path"]) == [bad]
     assert "not an image" in found.reasons[bad]
