@@ -5,19 +5,32 @@ from pathlib import Path
 
 import pandas as pd
 
-from mtl_lowres.datasets import csv_file, folder, people, tip38
+from mtl_lowres.datasets import (
+    csv_file,
+    fir_action,
+    folder,
+    people,
+    swimmers,
+    tip38,
+    utkface,
+)
 from mtl_lowres.datasets.people import generate_people
+from mtl_lowres.datasets.swimmers_demo import make_swimmers
 from mtl_lowres.errors import InputError
 from mtl_lowres.registry import DATASETS
 
 __all__ = [
     "csv_file",
+    "fir_action",
     "folder",
     "generate_people",
     "list_datasets",
+    "make_swimmers",
     "people",
     "read_dataset",
+    "swimmers",
     "tip38",
+    "utkface",
 ]
 
 list_datasets = DATASETS.list
