@@ -1,5 +1,8 @@
 """Heads: everything about one task, from features to what a person reads."""
 
+from mtl_lowres.heads.action import Action
+from mtl_lowres.heads.age import Age
+from mtl_lowres.heads.attribute import Attribute
 from mtl_lowres.heads.base import Head
 from mtl_lowres.heads.identity import Identity
 from mtl_lowres.heads.posture import Posture
@@ -7,4 +10,4 @@ from mtl_lowres.registry import HEADS
 
 list_heads = HEADS.list
 
-__all__ = ["Head", "Identity", "Posture", "list_heads"]
+__all__ = ["Action", "Age", "Attribute", "Head", "Identity", "Posture", "list_heads"]

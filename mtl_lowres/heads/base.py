@@ -13,7 +13,8 @@ class Head:
     head can build several models.
 
     Attributes:
-        classes: number of classes, or None where the output is not a choice among classes.
+        classes: number of classes, or None where the output is a number rather than a choice. Such
+            a head is called continuous, and has `values` and `unit` beside what is defined here.
     """
 
     classes: int | None = None
@@ -46,6 +47,10 @@ class Head:
         Args:
             outputs: what the built model predicts, [n, ...].
             class_names: name of each class; without them a class is called by its index.
+
+        Returns:
+            One dict a sample with at least `label`, text; `index` and `confidence` where there are
+            classes, and `value` and `unit` where there are none.
         """
         raise NotImplementedError(f"{type(self).__name__} must define decode(outputs)")
 

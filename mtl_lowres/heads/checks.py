@@ -36,6 +36,10 @@ def check_class_names(heads: dict[str, Head], class_names: dict[str, Sequence[st
     for task, names in class_names.items():
         if task not in heads:
             raise InputError(f"class_names has task {task!r}, but the heads are {list(heads)}")
+        if heads[task].classes is None:
+            raise InputError(
+                f"class_names has task {task!r}, but its head answers a number: leave them out"
+            )
         if len(names) != heads[task].classes:
             raise InputError(
                 f"class_names of task {task!r} has {len(names)} names, but its head has "

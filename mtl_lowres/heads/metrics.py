@@ -1,7 +1,8 @@
 """Metrics of classification heads, for `fit` and `evaluate`.
 
 They take labels as class indices int [n] or distributions [n, classes] (whose most likely class
-counts), probabilities [n, classes], and sample weights [n], where 0 marks a missing label.
+counts), outputs whose first columns are the probabilities [n, classes], and sample weights [n],
+where 0 marks a missing label.
 """
 
 import tensorflow as tf
@@ -9,17 +10,27 @@ import tensorflow as tf
 from mtl_lowres.losses.labels import to_index
 
 
-def is_correct(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-    """Return 1 where the most likely class is the label, else 0; float32 [n]."""
-    return tf.cast(to_index(y_true) == tf.argmax(y_pred, axis=-1), tf.float32)
+def is_correct(y_true: tf.Tensor, y_pred: tf.Tensor, classes: int) -> tf.Tensor:
+    """Return 1 where the most likely of the classes is the label, else 0; float32 [n]."""
+    return tf.cast(to_index(y_true) == _most_likely(y_pred, classes), tf.float32)
+
+
+def _most_likely(y_pred: tf.Tensor, classes: int) -> tf.Tensor:
+    return tf.argmax(tf.convert_to_tensor(y_pred)[:, :classes], axis=-1)
 
 
 @tf.keras.utils.register_keras_serializable("mtl_lowres")
 class Accuracy(tf.keras.metrics.MeanMetricWrapper):
-    """Share of labelled samples whose most likely class is the label (top-1), in [0, 1]."""
+    """Share of labelled samples whose most likely class is the label (top-1), in [0, 1].
 
-    def __init__(self, name: str = "accuracy", dtype=None):
-        super().__init__(is_correct, name=name, dtype=dtype)
+    Args:
+        classes: number of classes.
+        name: of the metric.
+        dtype: of the sums.
+    """
+
+    def __init__(self, classes: int, name: str = "accuracy", dtype=None):
+        super().__init__(is_correct, name=name, dtype=dtype, classes=classes)
 
 
 @tf.keras.utils.register_keras_serializable("mtl_lowres")
@@ -45,7 +56,7 @@ class MacroF1(tf.keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Count labels, predictions and their agreement."""
         labels = tf.one_hot(to_index(y_true), self.classes, dtype=self.dtype)
-        predictions = tf.one_hot(tf.argmax(y_pred, axis=-1), self.classes, dtype=self.dtype)
+        predictions = tf.one_hot(_most_likely(y_pred, self.classes), self.classes, dtype=self.dtype)
         weights = tf.ones([1, 1], self.dtype)
         if sample_weight is not None:
             weights = tf.reshape(tf.cast(sample_weight, self.dtype), [-1, 1])

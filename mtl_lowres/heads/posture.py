@@ -4,16 +4,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from mtl_lowres.heads.classification import ClassificationHead, used_options
-from mtl_lowres.losses import KL, NLL, ClassificationLoss, Focal, FocalKL
+from mtl_lowres.heads.softmax import SoftmaxHead
 from mtl_lowres.registry import HEADS
-
-_LOSSES = {"focal_kl": FocalKL, "focal": Focal, "kl": KL, "nll": NLL}
-_LOSS_OPTIONS = {"focal_kl": ("alpha", "beta"), "focal": ("gamma",), "kl": (), "nll": ()}
 
 
 @HEADS.register("posture")
-class Posture(ClassificationHead):
+class Posture(SoftmaxHead):
     """Posture among a fixed set of classes.
 
     The output is class probabilities, float32 [n, classes].
@@ -28,6 +24,8 @@ class Posture(ClassificationHead):
         paper_exact: apply a ReLU to the logits before the softmax, as LowNet's released program
             does. A logit that is negative for every sample then gets no gradient. The paper's
             figure has linear logits, which is the default.
+        hidden: width of a fully connected layer with PReLU and batch norm; 0 for none.
+        dropout: share of the values dropped before the output layer, in [0, 1).
 
     Raises:
         InputError: if a value is out of range, or an option is given that the loss does not use.
@@ -48,12 +46,20 @@ class Posture(ClassificationHead):
         gamma: float | None = None,
         label_smoothing: float = 0.0,
         paper_exact: bool = False,
+        hidden: int = 0,
+        dropout: float = 0.0,
     ):
-        super().__init__(classes)
-        options = used_options(loss, _LOSS_OPTIONS, alpha=alpha, beta=beta, gamma=gamma)
-        self.loss_name = loss
+        super().__init__(
+            classes,
+            loss,
+            alpha=alpha,
+            beta=beta,
+            gamma=gamma,
+            label_smoothing=label_smoothing,
+            hidden=hidden,
+            dropout=dropout,
+        )
         self.paper_exact = paper_exact
-        self._loss = _LOSSES[loss](label_smoothing=label_smoothing, **options)
 
     def transform_logits(self, logits: tf.Tensor, name: str) -> tf.Tensor:
         """Return the logits, through a ReLU if `paper_exact`."""
@@ -61,17 +67,6 @@ class Posture(ClassificationHead):
             return logits
         return tf.keras.layers.ReLU(dtype="float32", name=f"{name}_relu")(logits)
 
-    def loss(self) -> ClassificationLoss:
-        """Return the loss that `loss` and its options name."""
-        return self._loss
-
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, with the loss options resolved."""
-        options = self._loss.get_config()
-        del options["name"]
-        return {
-            "classes": self.classes,
-            "loss": self.loss_name,
-            "paper_exact": self.paper_exact,
-            **options,
-        }
+        return {**super().get_config(), "paper_exact": self.paper_exact}

@@ -1,6 +1,28 @@
 """Losses that average over the labelled samples of a batch."""
 
+from mtl_lowres.losses.age import AgeLoss, AgeSquaredError
+from mtl_lowres.losses.age_softmax import AgeCrossEntropy, AgeLabelDistribution, AgeMeanVariance
 from mtl_lowres.losses.base import LabelledMeanLoss
 from mtl_lowres.losses.classification import KL, NLL, ClassificationLoss, Focal, FocalKL
+from mtl_lowres.losses.coral import Coral
+from mtl_lowres.losses.hinge import SquaredHinge
+from mtl_lowres.losses.label_diversity import LabelDiversity
+from mtl_lowres.losses.triplet import TripletCrossEntropy
 
-__all__ = ["KL", "NLL", "ClassificationLoss", "Focal", "FocalKL", "LabelledMeanLoss"]
+__all__ = [
+    "KL",
+    "NLL",
+    "AgeCrossEntropy",
+    "AgeLabelDistribution",
+    "AgeLoss",
+    "AgeMeanVariance",
+    "AgeSquaredError",
+    "ClassificationLoss",
+    "Coral",
+    "Focal",
+    "FocalKL",
+    "LabelDiversity",
+    "LabelledMeanLoss",
+    "SquaredHinge",
+    "TripletCrossEntropy",
+]

@@ -24,7 +24,7 @@ def test_agrees_with_scikit_learn_over_batches():
     batches = list(_batches(np.random.default_rng(0)))
     truth = np.concatenate([labels for labels, _ in batches])
     predicted = np.concatenate([p.argmax(1) for _, p in batches])
-    assert _measure(Accuracy(), batches) == pytest.approx(accuracy_score(truth, predicted))
+    assert _measure(Accuracy(CLASSES), batches) == pytest.approx(accuracy_score(truth, predicted))
     expected = f1_score(truth, predicted, average="macro")
     assert _measure(MacroF1(CLASSES), batches) == pytest.approx(expected, rel=1e-6)
 
@@ -37,7 +37,7 @@ def test_samples_of_weight_zero_do_not_count():
     truth = np.concatenate([labels[k] for (labels, _), k in zip(batches, known, strict=True)])
     predicted = np.concatenate([p.argmax(1)[k] for (_, p), k in zip(batches, known, strict=True)])
     accuracy = accuracy_score(truth, predicted)
-    assert _measure(Accuracy(), batches, weights) == pytest.approx(accuracy)
+    assert _measure(Accuracy(CLASSES), batches, weights) == pytest.approx(accuracy)
     expected = f1_score(truth, predicted, average="macro")
     assert _measure(MacroF1(CLASSES), batches, weights) == pytest.approx(expected, rel=1e-6)
 
@@ -56,7 +56,7 @@ def test_fractional_weights_by_hand():
     assert float(metric.result()) == pytest.approx((1 / 3 + 0) / 2)
 
 
-@pytest.mark.parametrize("make", [Accuracy, lambda: MacroF1(CLASSES)])
+@pytest.mark.parametrize("make", [lambda: Accuracy(CLASSES), lambda: MacroF1(CLASSES)])
 class TestBoth:
     def test_label_forms_agree(self, make):
         ((labels, probabilities),) = _batches(np.random.default_rng(2), count=1)
