@@ -61,6 +61,7 @@ class Registry:
 
 
 TRUNKS = Registry("trunk")
+BACKBONES = Registry("backbone")
 HEADS = Registry("head")
 DATASETS = Registry("dataset")
 DEGRADATIONS = Registry("degradation")

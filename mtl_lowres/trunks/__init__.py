@@ -1,10 +1,26 @@
-"""Trunks: functions from an image shape to a Functional model that ends in a feature vector."""
+"""Trunks: functions from an image or clip shape to a Functional model that ends in features."""
 
 from mtl_lowres.registry import TRUNKS
+from mtl_lowres.trunks.backbones import list_backbones
+from mtl_lowres.trunks.clipnet import clipnet
+from mtl_lowres.trunks.face_resnet import face_resnet
 from mtl_lowres.trunks.lownet import lownet
 from mtl_lowres.trunks.lownet_comparisons import cnn3, lenet, resnet1, resnet2
+from mtl_lowres.trunks.mtdnn import mtdnn
 from mtl_lowres.trunks.steadynet import steadynet
 
 list_trunks = TRUNKS.list
 
-__all__ = ["cnn3", "lenet", "list_trunks", "lownet", "resnet1", "resnet2", "steadynet"]
+__all__ = [
+    "clipnet",
+    "cnn3",
+    "face_resnet",
+    "lenet",
+    "list_backbones",
+    "list_trunks",
+    "lownet",
+    "mtdnn",
+    "resnet1",
+    "resnet2",
+    "steadynet",
+]

@@ -10,21 +10,67 @@ from mtl_lowres.model import build_model, load_model, save_model
 from mtl_lowres.registry import TRUNKS
 from mtl_lowres.trunks import list_trunks
 
-SHAPE = (16, 16, 3)
-# Feature width and number of parameters (without head) at 16x16x3, counted layer by layer.
+
+class Case:
+    """A trunk to be tested.
+
+    Args:
+        width: of the features.
+        parameters: without a head, counted layer by layer.
+        shape: of the input that these are for.
+        other_shapes: sizes that give finite features too.
+        **options: of the trunk.
+    """
+
+    def __init__(
+        self,
+        width,
+        parameters,
+        shape=(16, 16, 3),
+        other_shapes=((16, 16, 1), (24, 17, 3), (32, 48, 3)),
+        **options,
+    ):
+        self.width = width
+        self.parameters = parameters
+        self.shape = shape
+        self.other_shapes = other_shapes
+        self.options = options
+
+
 TABLE = {
     # 896 + 18,496 + 73,856 + 262,272 + 8,256
-    "lownet": (64, 363_776),
+    "lownet": Case(64, 363_776),
     # As lownet with 2x2x128 = 512 inputs of the first dense layer: 65,664
-    "cnn3": (64, 167_168),
+    "cnn3": Case(64, 167_168),
     # 456 + 2,416 + 30,840 + 10,164
-    "lenet": (84, 43_876),
+    "lenet": Case(84, 43_876),
     # 1,728 + 2 * 36,864 + 3 norms of 4 * 64
-    "resnet1": (64, 76_224),
+    "resnet1": Case(64, 76_224),
     # 1,728 + 4 * 36,864 + 5 norms of 4 * 64
-    "resnet2": (64, 150_464),
+    "resnet2": Case(64, 150_464),
     # 896 + 18,496 + 73,856 + 2,048 * 120 + 120 + 7,744
-    "steadynet": (64, 346_872),
+    "steadynet": Case(64, 346_872),
+    # Convolutions 57,600, norms 732, dense layer 49,280, two GRUs of 37,248; two stacks of frames
+    "clipnet": Case(
+        128,
+        182_108,
+        shape=(8, 16, 16, 3),
+        other_shapes=((16, 16, 1), (4, 24, 17, 3), (32, 48, 3)),
+    ),
+    # Stem 4,736; 3 blocks of 32, 4 of 64, 3 of 128, 4 of 256; embedding 256 * 128
+    "face_resnet": Case(128, 5_607_488, other_shapes=((16, 16, 1), (24, 17, 3))),
+    # Backbone 448 + 4,640 + 18,496; separable 2 * (576 + 4,096 + 64); spatial attention 2 * 18;
+    # norm 256; dense layer 65,600; LSTM 4 * (112 * 48 + 48); attention 2 * 48 * 32 + 65
+    "mtdnn": Case(
+        64 + 2 * 48,
+        123_781,
+        shape=(4, 16, 16, 3),
+        other_shapes=((16, 16, 1), (1, 24, 17, 3), (32, 48, 3)),
+        backbone="steadynet",
+        filters=64,
+        lstm_units=48,
+        frame_units=64,
+    ),
 }
 
 
@@ -33,31 +79,39 @@ def name(request):
     return request.param
 
 
-def _images(shape=SHAPE, count=4):
+def _trunk(trunk, shape=None, **options):
+    case = TABLE[trunk]
+    return TRUNKS.get(trunk)(shape or case.shape, **case.options, **options)
+
+
+def _model(name):
+    case = TABLE[name]
+    return build_model(name, {"posture": Posture(5)}, case.shape, **case.options)
+
+
+def _inputs(shape, count=4):
     return np.random.default_rng(0).random((count, *shape), np.float32)
 
 
 def test_features_and_parameters(name):
-    model = TRUNKS.get(name)(SHAPE)
-    width, parameters = TABLE[name]
-    assert model.output_shape == (None, width)
-    assert model.count_params() == parameters
+    model = _trunk(name)
+    assert model.output_shape == (None, TABLE[name].width)
+    assert model.count_params() == TABLE[name].parameters
 
 
-@pytest.mark.parametrize("shape", [(16, 16, 1), (24, 17, 3), (32, 48, 3)])
-def test_other_sizes_give_finite_features(name, shape):
-    features = TRUNKS.get(name)(shape)(_images(shape)).numpy()
-    assert features.shape == (4, TABLE[name][0])
-    assert np.isfinite(features).all()
+def test_other_sizes_give_finite_features(name):
+    for shape in TABLE[name].other_shapes:
+        features = _trunk(name, shape)(_inputs(shape)).numpy()
+        assert features.shape == (4, TABLE[name].width)
+        assert np.isfinite(features).all()
 
 
 def test_every_trainable_weight_gets_a_gradient(name):
     tf.keras.utils.set_random_seed(0)
-    model = build_model(name, {"posture": Posture(5)}, SHAPE)
+    model = _model(name)
     with tf.GradientTape() as tape:
-        loss = model.heads["posture"].loss()(
-            [0, 1, 2, 3], model(_images(), training=True)["posture"]
-        )
+        outputs = model(_inputs(TABLE[name].shape), training=True)
+        loss = model.heads["posture"].loss()([0, 1, 2, 3], outputs["posture"])
     gradients = tape.gradient(loss, model.trainable_variables)
     without = [
         v.name
@@ -68,22 +122,38 @@ def test_every_trainable_weight_gets_a_gradient(name):
 
 
 def test_save_load_save_load_gives_equal_outputs(name, tmp_path):
-    model = build_model(name, {"posture": Posture(5)}, SHAPE)
-    for weight in model.weights:  # batch norms must not be left at their initial values
-        weight.assign_add(tf.random.uniform(weight.shape, 0, 0.1))
+    model = _model(name)
+    for weight in model.weights:
+        if weight.shape.rank == 1:  # norms and biases must not be left at their initial values
+            weight.assign_add(tf.random.uniform(weight.shape, 0, 0.1))
     save_model(model, tmp_path / "a")
     once = load_model(tmp_path / "a")
     save_model(once, tmp_path / "b")
     twice = load_model(tmp_path / "b")
-    expected = model(_images())["posture"]
-    np.testing.assert_array_equal(once(_images())["posture"], expected)
-    np.testing.assert_array_equal(twice(_images())["posture"], expected)
+    inputs = _inputs(TABLE[name].shape)
+    expected = model(inputs)["posture"]
+    np.testing.assert_array_equal(once(inputs)["posture"], expected)
+    np.testing.assert_array_equal(twice(inputs)["posture"], expected)
     assert twice.description == model.description
+
+
+def test_serves_batches_of_any_size_as_a_saved_model(name, tmp_path):
+    model = _trunk(name)
+    module = tf.Module()
+    module.weights = model.variables
+    signature = [tf.TensorSpec((None, *TABLE[name].shape))]
+    module.features = tf.function(lambda x: model(x, training=False), input_signature=signature)
+    tf.saved_model.save(module, tmp_path)
+    served = tf.saved_model.load(tmp_path)
+    for count in (1, 4):
+        inputs = _inputs(TABLE[name].shape, count)
+        expected = model(inputs)
+        np.testing.assert_allclose(served.features(inputs), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_two_in_one_graph(name):
     """Flat in one graph, as build_model joins them, no two layers have the same name."""
-    first, second = (TRUNKS.get(name)(SHAPE, name=prefix) for prefix in ("left", "right"))
+    first, second = (_trunk(name, name=prefix) for prefix in ("left", "right"))
     for trunk, prefix in ((first, "left"), (second, "right")):
         assert trunk.name == prefix
         assert all(layer.name.startswith(f"{prefix}_") for layer in trunk.layers)
@@ -92,13 +162,13 @@ def test_two_in_one_graph(name):
 
 
 def test_prediction_is_deterministic(name):
-    model = TRUNKS.get(name)(SHAPE)
-    np.testing.assert_array_equal(model(_images()), model(_images(), training=False))
-    first = model.predict(_images(), verbose=0)
-    np.testing.assert_array_equal(first, model.predict(_images(), verbose=0))
+    model, inputs = _trunk(name), _inputs(TABLE[name].shape)
+    np.testing.assert_array_equal(model(inputs), model(inputs, training=False))
+    first = model.predict(inputs, verbose=0)
+    np.testing.assert_array_equal(first, model.predict(inputs, verbose=0))
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (16, None, 3), (16, 0, 3), (16, 16.0, 3)])
 def test_refuses_a_wrong_shape(name, shape):
     with pytest.raises(InputError, match=r"input_shape=.*\(height, width, channels\)"):
-        TRUNKS.get(name)(shape)
+        _trunk(name, shape)
