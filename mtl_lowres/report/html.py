@@ -8,12 +8,13 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from mtl_lowres.files import replacing
-from mtl_lowres.report import plots, sections, style
+from mtl_lowres.report import plots, sections, style, task_plots
 from mtl_lowres.report.run_folder import RunFolder
 
 REPORT_NAME = "report.html"
 _CHIP_SETTINGS = ("dataset", "trunk", "degrade", "augment", "epochs", "batch_size", "seed")
 _MOST_BAD_FILES = 100
+_WEIGHT = "weight_"
 
 
 def write_report(run_dir: str | Path, examples: Sequence[Mapping] | None = None) -> Path:
@@ -144,6 +145,8 @@ def _task_section(run: RunFolder, task: str) -> str:
         parts.append(sections.plot(plots.seeds_figure(seeds, f"{task} on {split}: every seed")))
     if figures.get("n") and "confusion_matrix" in figures:
         parts.append(_classes_section(f"{task} on {split}", figures))
+    if figures.get("n") and "mae_by_band" in figures:
+        parts.append(_ages_section(run, task, f"{task} on {split}", figures))
     return "".join(parts)
 
 
@@ -160,13 +163,30 @@ def _classes_section(where: str, figures: Mapping) -> str:
     return html + sections.plot(bars)
 
 
+def _ages_section(run: RunFolder, task: str, where: str, figures: Mapping) -> str:
+    html = sections.plot(
+        task_plots.age_bands_figure(figures["mae_by_band"], f"{where}: error by age")
+    )
+    columns = [f"{task}_truth", f"{task}_prediction"]
+    if set(columns) <= set(run.predictions.columns):
+        rows = run.predictions[run.predictions["split"] == run.headline_split]
+        ages = rows[columns].apply(pd.to_numeric, errors="coerce").dropna().to_numpy()
+        html += sections.plot(task_plots.ages_figure(*ages.T, f"{where}: predicted and true"))
+    return html
+
+
 def _history_section(run: RunFolder) -> str:
     numbers = run.history.apply(pd.to_numeric, errors="coerce").dropna(axis=1, how="all")
     if numbers.empty:
         return ""
     columns = {name: numbers[name].to_numpy() for name in numbers}
+    weights = {name: columns.pop(name) for name in numbers if name.startswith(_WEIGHT)}
     figure = plots.history_figure(columns, run.metrics.get("chosen_epoch"))
-    return f"<h2>Training curves</h2>{sections.plot(figure)}"
+    html = f"<h2>Training curves</h2>{sections.plot(figure)}"
+    if weights:
+        tasks = {name.removeprefix(_WEIGHT): values for name, values in weights.items()}
+        html += sections.plot(task_plots.weights_figure(tasks))
+    return html
 
 
 def _examples_section(examples: Sequence[Mapping] | None) -> str:
@@ -208,7 +228,10 @@ def _data_section(run: RunFolder) -> str:
         for split, group in manifest.groupby("split", sort=False)
     ]
     headers = ["split", "samples", "people", *(f"labelled {task}" for task in tasks)]
-    shared = int((manifest["split"].groupby(people).nunique() > 1).sum())
+    # People may be known to the identity task alone: its clips are held out, not its people.
+    others = [task for task in tasks if task != "identity"] or tasks
+    seen = (manifest[others] != "").any(axis=1) if others else manifest["split"] != ""
+    shared = int((manifest["split"][seen].groupby(people).nunique() > 1).sum())
     if not people.notna().any():
         note = sections.notice(
             "The manifest names no people, so one person may be in several splits and figures may "
@@ -217,7 +240,8 @@ def _data_section(run: RunFolder) -> str:
     elif shared:
         note = sections.notice(f"People in more than one split: {shared}. Figures flatter.")
     else:
-        note = '<p class="muted">No person is in two splits.</p>'
+        but = "" if others == tasks else ", except that known people are told by held-out clips"
+        note = f'<p class="muted">No person is in two splits{but}.</p>'
     return f"<h2>Data</h2>{sections.table(headers, rows)}{note}"
 
 

@@ -91,7 +91,7 @@ def history_figure(
     if chosen_epoch is not None:
         figure.add_vline(x=chosen_epoch, line={"color": VERMILLION, "dash": "dash", "width": 1.5})
         title += f" (dashed: weights kept, epoch {chosen_epoch})"
-    return _finish(figure, title, height=110 + 250 * rows)
+    return finish(figure, title, height=110 + 250 * rows)
 
 
 def confusion_figure(
@@ -137,7 +137,7 @@ def confusion_figure(
     figure.update_yaxes(title_text="true class", autorange="reversed", **ticks)
     figure.update_xaxes(showgrid=False)
     figure.update_yaxes(showgrid=False)
-    return _finish(figure, title, height=300 + min(900, max(160, 18 * len(names))))
+    return finish(figure, title, height=300 + min(900, max(160, 18 * len(names))))
 
 
 def per_class_figure(per_class: Sequence[Mapping], title: str = "F1 of each class") -> go.Figure:
@@ -181,7 +181,7 @@ def per_class_figure(per_class: Sequence[Mapping], title: str = "F1 of each clas
     figure.update_xaxes(title_text="score (0 to 1)", range=[0, 1.03])
     figure.update_yaxes(title_text="true class", autorange="reversed", showgrid=False)
     figure.update_yaxes(**_class_ticks([row["name"] for row in shown]))
-    return _finish(figure, title, height=170 + 20 * max(4, len(shown)))
+    return finish(figure, title, height=170 + 20 * max(4, len(shown)))
 
 
 def seeds_figure(summary: Mapping[str, Mapping], title: str = "Spread over seeds") -> go.Figure:
@@ -217,7 +217,7 @@ def seeds_figure(summary: Mapping[str, Mapping], title: str = "Spread over seeds
         )
     figure.update_xaxes(title_text="score (0 to 1)")
     figure.update_yaxes(title_text="metric", autorange="reversed")
-    return _finish(figure, title, height=170 + 55 * max(1, len(summary)))
+    return finish(figure, title, height=170 + 55 * max(1, len(summary)))
 
 
 def example_pairs_figure(
@@ -246,7 +246,7 @@ def example_pairs_figure(
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     figure.update_annotations(font_size=12)
-    return _finish(figure, title, height=90 + 210 * rows)
+    return finish(figure, title, height=90 + 210 * rows)
 
 
 def _curves(quantity: str, curves: Mapping[str, np.ndarray], epochs: np.ndarray) -> list:
@@ -293,5 +293,6 @@ def _label(name: str) -> str:
     return html.escape(short)
 
 
-def _finish(figure: go.Figure, title: str, height: int) -> go.Figure:
+def finish(figure: go.Figure, title: str, height: int) -> go.Figure:
+    """Return the figure with the style that all figures share."""
     return figure.update_layout(template=TEMPLATE, title_text=html.escape(title), height=height)
