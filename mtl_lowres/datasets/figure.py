@@ -191,6 +191,12 @@ def joint_positions(angles: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return np.stack(positions, axis=-2)
 
 
+def turn(positions: np.ndarray, degrees: float) -> np.ndarray:
+    """Return `positions` [..., joints, 3] turned about the vertical, so that +z goes to +x."""
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return positions @ np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
+
+
 def stand_on_floor(positions: np.ndarray, radii: np.ndarray) -> np.ndarray:
     """Return `positions` [..., joints, 3] moved up or down until the lowest limb is at y = 0."""
     lowest = (positions[..., LIMBS, 1] - radii).min(axis=(-2, -1))

@@ -22,11 +22,9 @@ from mtl_lowres.errors import InputError
 from mtl_lowres.files import replacing, write_json
 from mtl_lowres.registry import DATASETS
 
-ACTIONS = (
-    *("walk", "walk1", "walk2", "sitdown", "sit", "standup", "stand"),
-    *("falling1", "falling2", "lie"),
-)
-# `falling1` begins from walking, `falling2` from standing; the walks differ in their direction.
+ACTIONS = ("walk", "walk1", "walk2", "sitdown", "sit", "standup", "stand")
+ACTIONS += ("falling1", "falling2", "lie")
+# `falling1` begins from walking, `falling2` from standing; the three walks mean the same.
 MERGED = {"walk1": "walk", "walk2": "walk", "falling1": "falling", "falling2": "falling"}
 POSTURES = ("sit", "stand", "lie")
 SIDE = 16

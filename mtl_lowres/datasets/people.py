@@ -6,22 +6,27 @@ go through the same decoding and degradation as real recordings:
     <folder>/manifest.csv
     <folder>/settings.json
     <folder>/<split>/<posture>/person<person>_<number>.png
+
+With `clips=True` they move: see `people_clips`.
 """
 
-import json
 import math
-import os
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from mtl_lowres.data.manifest import read_manifest, write_manifest
-from mtl_lowres.datasets.figure import Person, joint_positions, random_person, stand_on_floor
+from mtl_lowres.data.manifest import read_manifest
+from mtl_lowres.datasets.figure import (
+    Person,
+    joint_positions,
+    random_person,
+    stand_on_floor,
+    turn,
+)
+from mtl_lowres.datasets.generated import check_settings, check_whole_numbers, write_generated
+from mtl_lowres.datasets.people_clips import generate_clips
 from mtl_lowres.datasets.postures import POSTURES, random_pose, random_view
 from mtl_lowres.datasets.thermal import (
     draw_figure,
@@ -48,18 +53,15 @@ def draw_image(person: Person, posture: str, size: int, rng: np.random.Generator
     positions = joint_positions(random_pose(posture, rng), person.offsets())
     if rng.random() < 0.5:
         positions = positions * (-1, 1, 1)
-    view = np.radians(random_view(posture, rng))
-    cos, sin = np.cos(view), np.sin(view)
-    positions = positions @ np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
-    positions = stand_on_floor(positions, radii)
+    positions = stand_on_floor(turn(positions, random_view(posture, rng)), radii)
     middle = (positions[:, [0, 2]].min(axis=0) + positions[:, [0, 2]].max(axis=0)) / 2
     sideways, towards = rng.uniform((-0.35, -0.3), (0.35, 0.3))
     positions = positions + (sideways - middle[0], 0, towards - middle[1])
 
     camera = random_camera(rng)
     scene = random_background(camera, drawn, rng)
-    draw_figure(scene, camera, positions, radii, person.limb_temperatures())
-    return random_exposure(scene, size, rng)
+    draw_figure(scene[None], camera, positions[None], radii, person.limb_temperatures())
+    return random_exposure(scene[None], size, rng)[0]
 
 
 def _split_people(people: int, seed: int) -> list[str]:
@@ -97,33 +99,30 @@ def _plan(samples: int, people: int, postures: tuple[str, ...], seed: int) -> pd
     return plan
 
 
-def _write_images(plan: pd.DataFrame, folder: Path, size: int, seed: int, workers: int | None):
-    postures = plan.attrs["classes"]["posture"]
+def _writer(plan: pd.DataFrame, size: int, seed: int):
+    """Return the function that draws the image of a row of the plan and writes it."""
+    names = plan.attrs["classes"]["posture"]
+    subjects, postures = plan["subject"].tolist(), plan["posture"].tolist()
     crowd = {
         subject: random_person(
             np.random.default_rng([_PEOPLE, seed, int(subject.removeprefix("person"))])
         )
         for subject in plan["subject"].unique()
     }
-    for parent in {(folder / path).parent for path in plan["path"]}:
-        parent.mkdir(parents=True, exist_ok=True)
 
-    def write(row) -> None:
-        rng = np.random.default_rng([_IMAGES, seed, row.Index])
-        picture = draw_image(crowd[row.subject], postures[row.posture], size, rng)
+    def write(number: int, path: Path) -> None:
+        rng = np.random.default_rng([_IMAGES, seed, number])
+        picture = draw_image(crowd[subjects[number]], names[postures[number]], size, rng)
         # imencode, since cv2.imwrite cannot open non-ASCII names on every system.
-        (folder / row.path).write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+        path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
 
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        for _ in tqdm(pool.map(write, plan.itertuples()), "people", len(plan), unit="image"):
-            pass
+    return write
 
 
 def _check_options(samples: int, people: int, size: int, seed: int, postures: tuple) -> None:
-    lowest = {"samples": (samples, 1), "people": (people, 3), "size": (size, 8), "seed": (seed, 0)}
-    for name, (value, least) in lowest.items():
-        if not isinstance(value, int | np.integer) or value < least:
-            raise InputError(f"people: {name}={value!r}: give a whole number of at least {least}")
+    check_whole_numbers(
+        {"samples": (samples, 1), "people": (people, 3), "size": (size, 8), "seed": (seed, 0)}
+    )
     unknown = [posture for posture in postures if posture not in POSTURES]
     if unknown or len(set(postures)) != len(postures) or not postures:
         raise InputError(
@@ -145,10 +144,11 @@ def generate_people(
     """Draw human figures and write them as PNG files with a manifest.
 
     The same arguments give the same files byte for byte, whatever the number of workers, and more
-    samples begin with the same pictures. The folder appears whole or not at all.
+    samples begin with the same pictures. Generating that was interrupted goes on where it
+    stopped; the manifest is written last.
 
     Args:
-        folder: where to write; it must be absent or empty.
+        folder: where to write; it must be absent, empty or unfinished.
         samples: how many images. Postures are balanced to within one image.
         people: how many persons, at least 3. They differ in build, clothes and heat. A sixth of
             them each, at least one, is held out for val and test.
@@ -169,22 +169,12 @@ def generate_people(
     """
     folder, postures = Path(folder).resolve(), tuple(postures)
     _check_options(samples, people, size, seed, postures)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: is not an empty folder: choose another, or remove it first")
     plan = _plan(samples, people, postures, seed)
     counts = {"samples": samples, "people": people, "size": size, "seed": seed}
-    settings = {name: int(value) for name, value in counts.items()} | {"postures": list(postures)}
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
-        unfinished = Path(temporary) / "people"
-        unfinished.mkdir()
-        _write_images(plan, unfinished, size, seed, workers)
-        (unfinished / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
-        plan["path"] = [str(unfinished / path) for path in plan["path"]]
-        write_manifest(plan, unfinished / "manifest.csv")
-        unfinished.replace(folder)
-    return read_manifest(folder / "manifest.csv")
+    settings = {"clips": False, **{name: int(value) for name, value in counts.items()}}
+    settings["postures"] = list(postures)
+    write = _writer(plan, size, seed)
+    return write_generated(folder, plan, settings, write, workers=workers, unit="image")
 
 
 @DATASETS.register("people")
@@ -194,48 +184,46 @@ def read_people(
     people: int | None = None,
     size: int | None = None,
     seed: int | None = None,
-    postures: tuple[str, ...] | None = None,
     workers: int | None = None,
+    clips: bool | None = None,
+    postures: tuple[str, ...] | None = None,
+    known: int | None = None,
+    frames: int | None = None,
+    video: bool | None = None,
 ) -> pd.DataFrame:
-    """Read a folder that `generate_people` wrote, or write it if it is absent or empty.
+    """Read a folder of generated images or clips of people, or write it if it is not there.
 
     Args:
         path: the folder.
-        samples: how many images to draw; needed only when there are none yet.
-        people, size, seed, postures, workers: see `generate_people`. None stands for its default
-            when drawing, and for whatever the folder holds when reading.
+        samples: how many images or clips to draw; needed only when there are none yet.
+        people, size, seed, workers: see `generate_people` and `generate_clips`. None stands for
+            the default when drawing, and for whatever the folder holds when reading.
+        clips: whether to draw clips; None for images.
+        postures: of images alone; see `generate_people`.
+        known, frames, video: of clips alone; see `generate_clips`.
 
     Returns:
-        The manifest: path, subject, split, posture, identity.
+        The manifest: path, subject, split, posture, identity; for clips also action and age.
 
     Raises:
-        InputError: if the folder holds something else, or images made with other options.
+        InputError: if the folder holds something else, or was made with other options.
     """
     folder = Path(path)
-    given = {"samples": samples, "people": people, "size": size, "seed": seed}
+    given = {"samples": samples, "people": people, "size": size, "seed": seed, "clips": clips}
+    given |= {"known": known, "frames": frames, "video": video}
     given["postures"] = None if postures is None else list(postures)
     options = {name: value for name, value in given.items() if value is not None}
-    if folder.is_dir() and any(folder.iterdir()):
-        _check_same_settings(folder, options)
+    if (folder / "manifest.csv").exists():
+        check_settings(folder, options)
         return read_manifest(folder / "manifest.csv")
     if "samples" not in options:
         raise InputError(
             f"{folder}: holds no generated people yet: give samples=2400, say, to draw them"
         )
-    return generate_people(folder, **options, workers=workers)
-
-
-def _check_same_settings(folder: Path, options: dict) -> None:
-    try:
-        settings = json.loads((folder / "settings.json").read_text())
-    except (OSError, ValueError):
-        raise InputError(
-            f"{folder}: is not a folder of generated people (no readable settings.json): "
-            "choose an absent or empty folder"
-        ) from None
-    for name, value in options.items():
-        if settings.get(name) != value:
-            raise InputError(
-                f"{folder}: was generated with {name}={settings.get(name)!r}, not {value!r}: "
-                "choose another folder, or remove this one"
-            )
+    clips = options.pop("clips", False)
+    for name in ("postures",) if clips else ("known", "frames", "video"):
+        if name in options:
+            kind = "images" if clips else "clips"
+            raise InputError(f"people: {name}={options[name]!r} is for {kind}: leave it out")
+    generate = generate_clips if clips else generate_people
+    return generate(folder, **options, workers=workers)

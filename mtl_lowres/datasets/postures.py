@@ -132,6 +132,11 @@ _JITTER = np.array(
 )
 
 
+def posture_angles(posture: str) -> np.ndarray:
+    """Return the joint angles [joints, 3] in degrees of the posture held exactly."""
+    return _ANGLES[posture].copy()
+
+
 def random_pose(posture: str, rng: np.random.Generator) -> np.ndarray:
     """Return joint angles [joints, 3] in degrees: the posture as somebody might hold it."""
     angles = _ANGLES[posture] + rng.normal(size=(len(JOINTS), 3)) * _JITTER

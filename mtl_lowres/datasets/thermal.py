@@ -56,57 +56,79 @@ def random_camera(rng: np.random.Generator) -> Camera:
     )
 
 
-def _outlines(ends: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Return the outlines [limbs, points, 2] of tapered capsules in the image.
+def random_fixed_camera(rng: np.random.Generator) -> Camera:
+    """Return a camera whose place hardly varies, so that a person's height can be told."""
+    return Camera(
+        height=rng.uniform(1.3, 1.7),
+        distance=rng.uniform(3.6, 3.9),
+        aim=rng.uniform(0.9, 1.0),
+        roll=rng.normal(0, 1.0),
+        focal=1.4,
+    )
 
-    `ends` [limbs, 2, 2] and `radii` [limbs, 2] are in pixels. The straight sides are the outer
-    tangents of the two end circles.
+
+def _outlines(ends: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Return the outlines [..., limbs, points, 2] of tapered capsules in the image.
+
+    `ends` [..., limbs, 2, 2] and `radii` [..., limbs, 2] are in pixels. The straight sides
+    are the outer tangents of the two end circles.
     """
-    along = ends[:, 1] - ends[:, 0]
-    length = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-6)
-    heading = np.arctan2(along[:, 1], along[:, 0])[:, None]
-    tangent = np.arccos(np.clip((radii[:, 0] - radii[:, 1]) / length, -1, 1))[:, None]
-    arcs = np.stack([heading + np.pi + _ARC * (np.pi - tangent), heading + _ARC * tangent], axis=1)
+    along = ends[..., 1, :] - ends[..., 0, :]
+    length = np.maximum(np.hypot(along[..., 0], along[..., 1]), 1e-6)
+    heading = np.arctan2(along[..., 1], along[..., 0])[..., None]
+    narrowing = (radii[..., 0] - radii[..., 1]) / length
+    tangent = np.arccos(np.clip(narrowing, -1, 1))[..., None]
+    arcs = [heading + np.pi + _ARC * (np.pi - tangent), heading + _ARC * tangent]
+    arcs = np.stack(arcs, axis=-2)
     circles = np.stack([np.cos(arcs), np.sin(arcs)], axis=-1) * radii[..., None, None]
-    return (ends[:, :, None] + circles).reshape(len(ends), -1, 2)
+    return (ends[..., None, :] + circles).reshape(*ends.shape[:-2], -1, 2)
 
 
 def draw_figure(
-    scene: np.ndarray,
+    scenes: np.ndarray,
     camera: Camera,
     positions: np.ndarray,
     radii: np.ndarray,
     temperatures: np.ndarray,
 ) -> None:
-    """Draw a figure into `scene`, the far parts of the body first.
+    """Draw a figure into every frame of `scenes`, the far parts of the body first.
 
     Args:
-        scene: float32 [size, size] in degrees Celsius, changed in place.
+        scenes: float32 [frames, size, size] in degrees Celsius, changed in place.
         camera: where it is seen from.
-        positions: float [joints, 3] in metres, from `figure.joint_positions`.
+        positions: float [frames, joints, 3] in metres, from `figure.joint_positions`.
         radii: float [limbs, 2] in metres.
         temperatures: float [limbs] in degrees Celsius.
     """
-    pixels, depth = camera.project(positions, len(scene))
-    ends, radii = pixels[LIMBS], radii * len(scene) * camera.focal / depth[LIMBS]
-    shells = [_outlines(ends, radii * share) for share, _ in _SHELLS]
-    shells = np.round(np.stack(shells) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-    distance = depth[LIMBS].mean(axis=1)
-    for part in sorted(PARTS, key=lambda limbs: -distance[limbs].mean()):
-        far_first = part[np.argsort(-distance[part], kind="stable")]
-        for outlines, (_, drop) in zip(shells, _SHELLS, strict=True):
-            for limb in far_first:
-                heat = float(temperatures[limb] - drop)
-                cv2.fillConvexPoly(scene, outlines[limb], heat, shift=_SUBPIXEL_BITS)
+    size = scenes.shape[-1]
+    pixels, depth = camera.project(positions, size)
+    ends, radii = pixels[:, LIMBS], radii * size * camera.focal / depth[:, LIMBS]
+    shells = np.stack([_outlines(ends, radii * share) for share, _ in _SHELLS])
+    shells = np.round(shells * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    heats = [(temperatures - drop).tolist() for _, drop in _SHELLS]
+    distance = depth[:, LIMBS].mean(axis=-1)
+    part_distance = np.stack([distance[:, limbs].mean(axis=1) for limbs in PARTS], axis=1)
+    far_first = [limbs[np.argsort(-distance[:, limbs], kind="stable")] for limbs in PARTS]
+    for frame, parts in enumerate(np.argsort(-part_distance, kind="stable").tolist()):
+        for part in parts:
+            limbs = far_first[part][frame].tolist()
+            for shell, heat in zip(shells, heats, strict=True):
+                for limb in limbs:
+                    cv2.fillConvexPoly(
+                        scenes[frame], shell[frame, limb], heat[limb], shift=_SUBPIXEL_BITS
+                    )
 
 
-def random_background(camera: Camera, size: int, rng: np.random.Generator) -> np.ndarray:
+def random_background(
+    camera: Camera, size: int, rng: np.random.Generator, *, warmest: float = 23.0
+) -> np.ndarray:
     """Return an empty room, float32 [size, size] in degrees Celsius.
 
     It has a wall with a smooth gradient, a floor of another temperature, uneven patches and, in
-    every second room, something warm on the wall.
+    every second room, something warm on the wall. `warmest` is the upper end of the temperatures
+    of a room.
     """
-    room = rng.uniform(16.5, 23)
+    room = rng.uniform(16.5, warmest)
     slope_x, slope_y, floor = rng.normal(0, (1, 1.5, 1.2))
     across = np.linspace(-0.5, 0.5, size, dtype=np.float32)
     scene = np.float32(room) + np.float32(slope_x) * across + np.float32(slope_y) * across[:, None]
@@ -132,22 +154,30 @@ def _fill_patch(scene: np.ndarray, camera: Camera, corners: list, temperature: f
     cv2.fillConvexPoly(scene, np.round(pixels).astype(np.int32), float(temperature))
 
 
-def random_exposure(scene: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Return what the sensor makes of `scene`: uint8 [size, size], hot is white.
+def random_exposure(
+    scenes: np.ndarray, size: int, rng: np.random.Generator, *, drift: float = 1.0
+) -> np.ndarray:
+    """Return what the sensor makes of `scenes`: uint8 [frames, size, size], hot is white.
 
-    The optics blur, every pixel is noisy, every column has its own offset, and the range of
-    temperatures that the camera shows differs a little from picture to picture.
+    The optics blur, every pixel of every frame is noisy, every column has its own offset, and the
+    range of temperatures that the camera shows differs a little from recording to recording.
 
     Args:
-        scene: float32 [side, side] in degrees Celsius, `side` a multiple of `size`.
+        scenes: float32 [frames, side, side] in degrees Celsius, `side` a multiple of `size`.
         size: the side of the picture in pixels.
         rng: the source of the noise.
+        drift: by how many degrees Celsius the range differs either way.
     """
-    scene = cv2.GaussianBlur(scene, (0, 0), len(scene) / 128 * rng.uniform(0.7, 1.2))
-    if len(scene) != size:
-        scene = cv2.resize(scene, (size, size), interpolation=cv2.INTER_AREA)
+    side = scenes.shape[-1]
+    blur = side / 128 * rng.uniform(0.7, 1.2)
+    scenes = [cv2.GaussianBlur(scene, (0, 0), blur) for scene in scenes]
+    if side != size:
+        scenes = [cv2.resize(s, (size, size), interpolation=cv2.INTER_AREA) for s in scenes]
     columns = rng.standard_normal(size, dtype=np.float32) * np.float32(0.12)
-    noise = rng.standard_normal((size, size), dtype=np.float32) * np.float32(rng.uniform(0.2, 0.5))
-    coldest, hottest = rng.uniform((11, 35), (13, 36.5))
-    levels = (scene + columns + noise - np.float32(coldest)) * np.float32(255 / (hottest - coldest))
+    levels = rng.standard_normal((len(scenes), size, size), dtype=np.float32)
+    levels *= np.float32(rng.uniform(0.2, 0.5))
+    coldest, hottest = (12.0, 35.75) + drift * rng.uniform((-1, -0.75), (1, 0.75))
+    levels += columns + np.float32(-coldest)
+    levels += scenes
+    levels *= np.float32(255 / (hottest - coldest))
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)

@@ -119,7 +119,7 @@ def test_traits_change_with_age():
 def test_people_of_one_age_differ():
     people = [random_member(40.0, np.random.default_rng(seed)) for seed in range(30)]
     assert np.std([member.person.height for member in people]) > 0.03
-    assert np.std([member.person.temperatures["trunk"] for member in people]) > 1.5
+    assert np.std([member.person.temperatures["trunk"] for member in people]) > 1
     assert np.std([member.arm_swing for member in people]) > 0.2
 
 

@@ -73,7 +73,7 @@ def mutual_information(first, second):
 
 
 def test_one_label_tells_no_more_of_another_than_chance():
-    manifest = _manifest(_plan(3000, 240, 24, seed=0), spread_ages(240), 24, ".npy")
+    manifest = _manifest(_plan(3000, 240, 20, seed=0), spread_ages(240), 20, ".npy")
     train = manifest[manifest["split"] == "train"].assign(age=manifest["age"] // 15)
     rng = np.random.default_rng(0)
     pairs = set(itertools.combinations(("posture", "action", "identity", "age"), 2))
@@ -81,7 +81,8 @@ def test_one_label_tells_no_more_of_another_than_chance():
     for pair in sorted(pairs - {("identity", "age")}):
         first, second = train[list(pair)].dropna().to_numpy(int).T
         by_chance = [mutual_information(first, rng.permutation(second)) for _ in range(50)]
-        assert mutual_information(first, second) <= max(by_chance), pair
+        limit = np.mean(by_chance) + 4 * np.std(by_chance)
+        assert mutual_information(first, second) < limit, pair
 
 
 def test_splits_are_by_person_but_for_identity_by_clip(manifest):
