@@ -1,10 +1,10 @@
 """Augmentation of training batches, as a text: `"flip(0.5)|shift(1)|contrast(0.1)|mixup(0.2)"`.
 
-Every operation draws anew for each image of the batch. The geometric ones are composed, in the
-order written, into one warp that repeats the border, so that an image is interpolated once
-(bilinearly, or not at all with `nearest`); the others follow on the result, in the order written;
-`mixup` comes last. Lengths are in pixels of the image that is changed: the low-resolution one, or
-with `at="hr"` its source.
+Every operation draws anew for each image of the batch, and once for all frames of a clip. The
+geometric ones are composed, in the order written, into one warp that repeats the border, so that
+an image is interpolated once (bilinearly, or not at all with `nearest`); the others follow on the
+result, in the order written; `mixup` comes last. Lengths are in pixels of the image that is
+changed: the low-resolution one, or with `at="hr"` its source.
 """
 
 import dataclasses
@@ -41,30 +41,42 @@ class Augmentation:
         text: canonical text.
         mixes: whether it has a `mixup`, for which labels must be distributions.
         has_hr: whether it changes images before they are degraded.
+        square_only: whether it takes square images only.
     """
 
     def __init__(self, text: str, steps: list[Step]):
         self.text = text
         self.mixes = any(isinstance(step.operation, Mix) for step in steps)
         self.has_hr = any(step.at == "hr" for step in steps)
+        self.square_only = any(getattr(step.operation, "square_only", False) for step in steps)
         self._steps = steps
 
     def images(self, images: tf.Tensor, seed: tf.Tensor, at: str = "lr") -> tf.Tensor:
-        """Return images [n, h, w, c], float32 in [0, 1], changed as the steps for `at` say.
+        """Return images [n, h, w, c] or clips [n, t, h, w, c] changed as the steps for `at` say.
 
-        The same images and `seed` (int32 [2]) give the same result. Without a step for `at` the
-        images come back as they are.
+        They are float32 in [0, 1]. The same images and `seed` (int32 [2]) give the same result.
+        Without a step for `at` they come back as they are.
+
+        Raises:
+            ValueError: if a step needs square images and these are not.
         """
         steps = [step for step in self._steps if step.at == at]
+        if not steps:
+            return images
+        if images.shape.rank == 5:
+            return self._clips(images, steps, seed)
+        return self._clips(images[:, tf.newaxis], steps, seed)[:, 0]
+
+    def _clips(self, clips: tf.Tensor, steps: list[Step], seed: tf.Tensor) -> tf.Tensor:
         warps = [step for step in steps if isinstance(step.operation, Warp)]
         changes = [step for step in steps if isinstance(step.operation, PixelChange)]
         if warps:
             samplings = [s.operation for s in steps if isinstance(s.operation, Sampling)]
             interpolation = samplings[-1].interpolation if samplings else "BILINEAR"
-            images = _warp(images, warps, seed, interpolation)
+            clips = _warp(clips, warps, seed, interpolation)
         for step in changes:
-            images = step.operation.apply(images, step.own_seed(seed))
-        return tf.clip_by_value(images, 0.0, 1.0) if changes else images
+            clips = step.operation.apply(clips, step.own_seed(seed))
+        return tf.clip_by_value(clips, 0.0, 1.0) if changes else clips
 
     def mix(
         self,
@@ -76,7 +88,7 @@ class Augmentation:
         """Mix each image, its labels and weights with those of another one of the batch.
 
         Args:
-            images: float32 [n, h, w, c].
+            images: float32 [n, h, w, c], or clips [n, t, h, w, c].
             labels: task -> float [n, classes] (distributions) or float [n].
             weights: task -> float32 [n], 0 where the label is missing. The weight of a pair is 0
                 for a task in which either label is missing.
@@ -144,11 +156,17 @@ def _build_step(call: Call, place: int) -> Step:
     operation = build_call(Call(call.name, call.args, arguments), AUGMENTATIONS)
     if isinstance(operation, Mix) and "at" in call.kwargs:
         raise InputError(f"{call}: mixup is of low-resolution batches; leave out at=")
+    if isinstance(operation, Warp) and operation.square_only and at == "hr":
+        raise InputError(
+            f"{call}: it takes square images, which sources need not be; leave out at="
+        )
     return Step(operation, at, place)
 
 
-def _warp(images: tf.Tensor, steps: list[Step], seed: tf.Tensor, interpolation: str) -> tf.Tensor:
-    size, height, width, _ = tf.unstack(tf.shape(images))
+def _warp(clips: tf.Tensor, steps: list[Step], seed: tf.Tensor, interpolation: str) -> tf.Tensor:
+    if any(step.operation.square_only for step in steps) and clips.shape[2] != clips.shape[3]:
+        raise ValueError(f"turn() takes square images, not {clips.shape[2]} x {clips.shape[3]}")
+    size, frames, height, width, channels = tf.unstack(tf.shape(clips))
     to_source = functools.reduce(
         tf.matmul, [step.operation.matrices(size, step.own_seed(seed)) for step in steps]
     )
@@ -158,15 +176,16 @@ def _warp(images: tf.Tensor, steps: list[Step], seed: tf.Tensor, interpolation: 
     x += centre_x - a * centre_x - b * centre_y
     y += centre_y - c * centre_x - d * centre_y
     zero = tf.zeros([size])
+    transforms = tf.stack([a, b, x, c, d, y, zero, zero], axis=1)
     warped = tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=tf.stack([a, b, x, c, d, y, zero, zero], axis=1),
+        images=tf.reshape(clips, [size * frames, height, width, channels]),
+        transforms=tf.repeat(transforms, frames, axis=0),
         output_shape=tf.stack([height, width]),
         fill_value=0.0,
         interpolation=interpolation,
         fill_mode="NEAREST",
     )
-    return tf.ensure_shape(warped, images.shape)
+    return tf.ensure_shape(tf.reshape(warped, tf.shape(clips)), clips.shape)
 
 
 def _mix(partner: tf.Tensor, shares: tf.Tensor, values: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,7 @@
 """The operations of augmentations: geometric changes, changes of values, mixtures of images.
 
 A factory per operation checks the arguments of the text and returns a `Warp`, `PixelChange` or
-`Mix`, which draw anew for each image of a batch, or a `Sampling`.
+`Mix`, which draw anew for each clip of a batch (an image is a clip of one frame), or a `Sampling`.
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from mtl_lowres.data.recipe import require_flag, require_integer, require_number
+from mtl_lowres.errors import InputError
 from mtl_lowres.registry import AUGMENTATIONS
 
 
@@ -18,11 +19,13 @@ from mtl_lowres.registry import AUGMENTATIONS
 class Warp:
     """A geometric change.
 
-    `matrices(size, seed) -> float32 [size, 3, 3]`, for a batch of `size` images, leads from
-    (x, y, 1) in the result to the source, in pixels from the centre of the image.
+    `matrices(size, seed) -> float32 [size, 3, 3]`, for a batch of `size` clips, leads from
+    (x, y, 1) in the result to the source, in pixels from the centre of the image. It may be of
+    `square_only` images.
     """
 
     matrices: Callable
+    square_only: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Sampling:
 
 @dataclasses.dataclass(frozen=True)
 class PixelChange:
-    """A change of values: `apply(images [n, h, w, c], seed int32 [2]) -> images`."""
+    """A change of values: `apply(clips [n, t, h, w, c], seed int32 [2]) -> clips`."""
 
     apply: Callable
 
@@ -57,21 +60,37 @@ def _uniform(shape: list, seed: tf.Tensor, bound: float) -> tf.Tensor:
     return tf.random.stateless_uniform(shape, seed, -bound, bound)
 
 
-def _uniform_per_image(images: tf.Tensor, seed: tf.Tensor, bound: float, per_channel: bool):
-    size, _, _, channels = tf.unstack(tf.shape(images))
-    return _uniform([size, 1, 1, channels if per_channel else 1], seed, bound)
+def _uniform_per_clip(clips: tf.Tensor, seed: tf.Tensor, bound: float, per_channel: bool):
+    size, _, _, _, channels = tf.unstack(tf.shape(clips))
+    return _uniform([size, 1, 1, 1, channels if per_channel else 1], seed, bound)
 
 
 @AUGMENTATIONS.register("flip")
-def flip(p: float = 0.5) -> Warp:
-    """Mirror left and right with probability `p`."""
+def flip(p: float = 0.5, axis: str = "horizontal") -> Warp:
+    """Mirror left and right, or with `axis="vertical"` top and bottom, with probability `p`."""
     p = require_number("p", p, 0, 1)
+    if axis not in ("horizontal", "vertical"):
+        raise InputError(f'axis must be "horizontal" or "vertical", got {axis!r}')
+    entry = "a" if axis == "horizontal" else "d"
 
     def matrices(size, seed):
         flipped = tf.random.stateless_uniform([size], seed) < p
-        return _matrices(size, a=tf.where(flipped, -1.0, 1.0))
+        return _matrices(size, **{entry: tf.where(flipped, -1.0, 1.0)})
 
     return Warp(matrices)
+
+
+@AUGMENTATIONS.register("turn")
+def turn() -> Warp:
+    """Turn by 0, 90, 180 or 270 degrees, as a camera on the ceiling may; square images only."""
+
+    def matrices(size, seed):
+        quarters = tf.random.stateless_uniform([size], seed, 0, 4, tf.int32)
+        cosines = tf.gather([1.0, 0.0, -1.0, 0.0], quarters)
+        sines = tf.gather([0.0, 1.0, 0.0, -1.0], quarters)
+        return _matrices(size, a=cosines, b=-sines, c=sines, d=cosines)
+
+    return Warp(matrices, square_only=True)
 
 
 @AUGMENTATIONS.register("shift")
@@ -146,9 +165,7 @@ def gain(fraction: float) -> PixelChange:
     """Multiply the values by a factor from 1 - `fraction` to 1 + `fraction`, as exposure does."""
     fraction = require_number("fraction", fraction, 0, 1)
     return PixelChange(
-        lambda images, seed: (
-            images * (1.0 + _uniform_per_image(images, seed, fraction, per_channel=False))
-        )
+        lambda clips, seed: clips * (1.0 + _uniform_per_clip(clips, seed, fraction, False))
     )
 
 
@@ -158,7 +175,7 @@ def brightness(delta: float, per_channel: bool = False) -> PixelChange:
     delta = require_number("delta", delta, 0, 1)
     require_flag("per_channel", per_channel)
     return PixelChange(
-        lambda images, seed: images + _uniform_per_image(images, seed, delta, per_channel)
+        lambda clips, seed: clips + _uniform_per_clip(clips, seed, delta, per_channel)
     )
 
 
@@ -166,16 +183,16 @@ def brightness(delta: float, per_channel: bool = False) -> PixelChange:
 def contrast(fraction: float, per_channel: bool = False) -> PixelChange:
     """Multiply distances from the mean by a factor from 1 - `fraction` to 1 + `fraction`.
 
-    Factor and mean are those of an image, or with `per_channel` of each of its channels.
+    Factor and mean are those of an image or whole clip, or with `per_channel` of each channel.
     """
     fraction = require_number("fraction", fraction, 0, 1)
     require_flag("per_channel", per_channel)
 
-    def apply(images, seed):
-        axes = [1, 2] if per_channel else [1, 2, 3]
-        mean = tf.reduce_mean(images, axes, keepdims=True)
-        factor = 1.0 + _uniform_per_image(images, seed, fraction, per_channel)
-        return mean + (images - mean) * factor
+    def apply(clips, seed):
+        axes = [1, 2, 3] if per_channel else [1, 2, 3, 4]
+        mean = tf.reduce_mean(clips, axes, keepdims=True)
+        factor = 1.0 + _uniform_per_clip(clips, seed, fraction, per_channel)
+        return mean + (clips - mean) * factor
 
     return PixelChange(apply)
 
@@ -185,27 +202,34 @@ def gamma(fraction: float) -> PixelChange:
     """Raise values to an exponent from 1 / (1 + `fraction`) to 1 + `fraction`, even in its log."""
     bound = math.log1p(require_number("fraction", fraction, 0))
 
-    def apply(images, seed):
-        exponents = tf.exp(_uniform_per_image(images, seed, bound, per_channel=False))
-        return tf.clip_by_value(images, 0.0, 1.0) ** exponents
+    def apply(clips, seed):
+        exponents = tf.exp(_uniform_per_clip(clips, seed, bound, per_channel=False))
+        return tf.clip_by_value(clips, 0.0, 1.0) ** exponents
 
     return PixelChange(apply)
 
 
 @AUGMENTATIONS.register("noise")
-def noise(sigma: float) -> PixelChange:
-    """Add independent Gaussian noise of standard deviation `sigma`, white being 1."""
+def noise(sigma: float, per_channel: bool = False) -> PixelChange:
+    """Add Gaussian noise of standard deviation `sigma`, white being 1, to each pixel.
+
+    The channels of a pixel get the same value, so that gray stays gray; with `per_channel` each
+    gets its own. All frames of a clip get the same noise.
+    """
     sigma = require_number("sigma", sigma, 0)
-    return PixelChange(
-        lambda images, seed: (
-            images + tf.random.stateless_normal(tf.shape(images), seed, stddev=sigma)
-        )
-    )
+    require_flag("per_channel", per_channel)
+
+    def apply(clips, seed):
+        size, _, height, width, channels = tf.unstack(tf.shape(clips))
+        shape = [size, 1, height, width, channels if per_channel else 1]
+        return clips + tf.random.stateless_normal(shape, seed, stddev=sigma)
+
+    return PixelChange(apply)
 
 
 @AUGMENTATIONS.register("cutout")
 def cutout(side: int) -> PixelChange:
-    """Replace a square of `side` pixels by the mean colour of the image.
+    """Replace a square of `side` pixels by the mean colour of each image.
 
     Its centre is any pixel, so that the square may reach over the border (DeVries & Taylor 2017,
     section 3.2; they fill with 0 in images normalised to mean 0).
@@ -217,12 +241,12 @@ def cutout(side: int) -> PixelChange:
         places = tf.range(length)
         return (places >= start) & (places < start + side)
 
-    def apply(images, seed):
-        size, height, width, _ = tf.unstack(tf.shape(images))
+    def apply(clips, seed):
+        size, _, height, width, _ = tf.unstack(tf.shape(clips))
         row_seed, column_seed = tf.unstack(tf.random.split(seed))
-        rows = covered(height, size, row_seed)[:, :, tf.newaxis, tf.newaxis]
-        columns = covered(width, size, column_seed)[:, tf.newaxis, :, tf.newaxis]
-        return tf.where(rows & columns, tf.reduce_mean(images, [1, 2], keepdims=True), images)
+        rows = covered(height, size, row_seed)[:, tf.newaxis, :, tf.newaxis, tf.newaxis]
+        columns = covered(width, size, column_seed)[:, tf.newaxis, tf.newaxis, :, tf.newaxis]
+        return tf.where(rows & columns, tf.reduce_mean(clips, [2, 3], keepdims=True), clips)
 
     return PixelChange(apply)
 

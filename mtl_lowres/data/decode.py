@@ -170,6 +170,10 @@ def explain(path: str | Path, max_pixels: int = MAX_PIXELS) -> str | None:
             start = file.read(16)
             if not start:
                 return "empty file (0 bytes)"
+            if headers.is_video(start):
+                return "a video: use clip=..., such as clip='uniform(15)'"
+            if start.startswith(headers.ZIP_MAGIC):
+                return "an .npz file of frames: use clip=..., such as clip='uniform(15)'"
             if not start.startswith(tuple(headers.MAGIC_BYTES.values())):
                 return f"not an image: starts with {start!r}"
             contents = start + file.read()

@@ -127,6 +127,27 @@ def random_size(low: int, high: int, kernel: str = "area") -> Operation:
     return Operation(apply, lambda height, width: (known, known), random=True)
 
 
+@DEGRADATIONS.register("pick_size")
+def pick_size(*sides: int, kernel: str = "area") -> Operation:
+    """Resize to a square whose side is drawn from those given, each as likely as it is often there.
+
+    Follow it by a fixed size, as in `"pick_size(8, 16, 16, 32)|bicubic(112)"`, to train one network
+    for several resolutions.
+    """
+    for side in sides or (0,):
+        require_integer("each side", side, 1)
+    if kernel not in resample.KERNELS:
+        raise InputError(f"kernel must be one of {', '.join(resample.KERNELS)}, got {kernel!r}")
+
+    def apply(images, seed):
+        place = tf.random.stateless_uniform([], seed, 0, len(sides), tf.int32)
+        side = tf.constant(sides)[place]
+        return resample.resize(images, side, side, kernel)
+
+    known = sides[0] if len(set(sides)) == 1 else None
+    return Operation(apply, lambda height, width: (known, known), random=True)
+
+
 @DEGRADATIONS.register("crop")
 def crop(*size: int) -> Operation:
     """Keep the central n x n, or height x width, pixels; a smaller side stays as it is.

@@ -6,6 +6,8 @@
 A recipe gives the same bits eagerly, in `tf.data` and in an exported graph.
 """
 
+import functools
+
 import tensorflow as tf
 
 from mtl_lowres.data.degradations import Operation
@@ -44,6 +46,17 @@ class Recipe:
         Raises:
             ValueError: if the rank or type is wrong, or a random recipe gets no seed.
         """
+        return self._degrade(image, seed, alike=False)
+
+    def clip(self, frames: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
+        """Return the degraded frames [t, h, w, c] of one clip, every frame treated alike.
+
+        A random operation draws once a clip: each frame gets the bits that the recipe gives it as
+        a single image with this seed. Seed and errors are those of a call with an image.
+        """
+        return self._degrade(frames, seed, alike=True)
+
+    def _degrade(self, image, seed, alike: bool) -> tf.Tensor:
         image = tf.convert_to_tensor(image)
         if not image.dtype.is_floating or image.shape.rank not in (3, 4):
             raise ValueError(
@@ -57,7 +70,8 @@ class Recipe:
         for place, operation in enumerate(self._operations):
             if operation.random:
                 own_seed = tf.random.experimental.stateless_fold_in(seed, place)
-                images = operation.apply(images, own_seed)
+                draw = functools.partial(_each_with_seed, operation) if alike else operation.apply
+                images = draw(images, own_seed)
             else:
                 images = operation.apply(images, None)
             size = operation.resized(*size)
@@ -83,6 +97,11 @@ class Recipe:
 
     def __repr__(self) -> str:
         return f"parse_recipe({self.text!r})"
+
+
+def _each_with_seed(operation: Operation, frames: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Apply a random operation to each frame [t, h, w, c] by itself, with the same seed."""
+    return tf.map_fn(lambda frame: operation.apply(frame[tf.newaxis], seed)[0], frames)
 
 
 def parse_recipe(text: str) -> Recipe:

@@ -4,6 +4,8 @@ All functions take the file's bytes as a string scalar and trust none of them: a
 raises `tf.errors.InvalidArgumentError` before anything is decoded or allocated.
 """
 
+import re
+
 import tensorflow as tf
 
 # The order is the index that `find_format` returns.
@@ -14,12 +16,23 @@ MAGIC_BYTES = {
     "BMP": b"BM",
     "npy": b"\x93NUMPY",
 }
+ZIP_MAGIC = b"PK\x03\x04"  # of an .npz file
+_VIDEO_STARTS = (
+    rb"RIFF.{4}AVI ",
+    rb".{4}(ftyp|moov|mdat|free|skip|wide)",  # MP4, MOV
+    rb"\x1aE\xdf\xa3",  # MKV, WebM
+)
 _HEADER_BYTES = 64
 _EXIF_WINDOW = 65536
 _ORIENTATION_TAG = 0x0112
 # Bounds on the walk through a GIF: an encoder fills its blocks with 255 bytes, so that a real
 # first frame ends within 5 MB, and a crafted file of one-byte blocks cannot keep a server busy.
 _GIF_EXTENSIONS, _GIF_BLOCKS = 64, 20_000
+
+
+def is_video(start: bytes) -> bool:
+    """Return whether a file that starts with these (at least 12) bytes is a video."""
+    return any(re.match(pattern, start, re.DOTALL) for pattern in _VIDEO_STARTS)
 
 
 def find_format(contents: tf.Tensor) -> tf.Tensor:

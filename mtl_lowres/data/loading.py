@@ -1,8 +1,9 @@
-"""Read, decode and degrade manifest rows in the graph, streamed or from a cache."""
+"""Read, decode and degrade manifest rows, images or clips, streamed or from a cache."""
 
+import functools
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from mtl_lowres.data.augment import Augmentation
+from mtl_lowres.data.clips import ClipSampling
 from mtl_lowres.data.decode import decode_image, decode_near_size, explain, tolerant_map
 from mtl_lowres.data.degrade import Recipe, sample_seed
+from mtl_lowres.data.video import check_part, explain_clip, is_image, read_distinct
 from mtl_lowres.errors import InputError
 
 _DECODE_BATCH = 64
@@ -36,14 +39,13 @@ class BadFiles:
     reasons: dict[str, str] = field(default_factory=dict)
     error: InputError | None = None
 
-    def record(self, paths: Sequence[str]) -> None:
-        """Note undecodable files.
+    def record(self, reasons: dict[str, str]) -> None:
+        """Note undecodable files, path -> reason.
 
         Raises:
             InputError: when more than `budget` of the rows are bad.
         """
-        for path in paths:
-            self.reasons.setdefault(path, explain(path) or "could not be degraded")
+        self.reasons = {**reasons, **self.reasons}
         if len(self.reasons) > self.budget * self.total:
             path, reason = next(iter(self.reasons.items()))
             self.error = InputError(
@@ -59,46 +61,125 @@ class BadFiles:
 
 
 class Loader:
-    """Reads, decodes and degrades rows of a manifest in the graph."""
+    """Reads, decodes and degrades rows of a manifest in the graph.
 
-    def __init__(self, manifest, recipe: Recipe, augmentation, seed: int, fast_decode: bool):
+    Attributes:
+        shape: of what it makes of a row: (h, w, 3), or for clips (t, h, w, 3).
+        repeatable: whether a row gives the same in every epoch.
+    """
+
+    def __init__(
+        self,
+        manifest: pd.DataFrame,
+        recipe: Recipe,
+        augmentation: Augmentation | None,
+        seed: int,
+        fast_decode: bool,
+        clip: ClipSampling | None = None,
+    ):
         self.paths = manifest["path"].astype(str).to_numpy()
         self.recipe = recipe
         self.seed = seed
-        self.augmentation: Augmentation | None = augmentation
-        self.size = recipe.output_size(None, None)
+        self.augmentation = augmentation
         self.fast_decode = fast_decode
-        if None in self.size:
+        self.clip = clip
+        self.parts = [(None, None)] * len(manifest)
+        if clip is not None:
+            ends = (_frame_numbers(manifest, column) for column in ("start", "stop"))
+            self.parts = list(zip(*ends, strict=True))
+        size = recipe.output_size(None, None)
+        if None in size:
             raise InputError(
                 f"the recipe {recipe.text!r} does not fix the size of the images: end it with a "
                 "size, such as area(16)"
             )
+        self.shape = (*size, 3) if clip is None else (clip.frames, *size, 3)
+        self.repeatable = (
+            recipe.deterministic
+            and (clip is None or clip.deterministic)
+            and not (augmentation and augmentation.has_hr)
+        )
         self._path_table = tf.constant(self.paths)
+        self._clip_reasons: dict[int, str] = {}
 
     def __call__(self, index, epoch):
-        """Return (images float32 [n, h, w, 3], ok bool [n]) of the rows `index` [n]."""
-        paths = tf.gather(self._path_table, index)
-        return tolerant_map(
-            lambda item: self._one(item[0], item[1], epoch), (paths, index), (*self.size, 3)
-        )
+        """Return (images float32 [n, *shape], ok bool [n]) of the rows `index` [n].
 
-    def _one(self, path, row, epoch):
-        contents = tf.io.read_file(path)
-        if self.fast_decode and self.recipe.first_size is not None:
-            image = decode_near_size(contents, self.recipe.first_size)
-        else:
-            image = decode_image(contents)
+        `epoch` is a number for all of them, or one each [n].
+        """
+        paths = tf.gather(self._path_table, index)
+        epochs = tf.broadcast_to(epoch, tf.shape(index))
+        one = self._image if self.clip is None else self._clip
+        return tolerant_map(lambda item: one(*item), (paths, index, epochs), self.shape)
+
+    def explain(self, row: int) -> str:
+        """Say in one line why a row could not be read."""
+        path = self.paths[row]
+        if self.clip is None:
+            return explain(path) or "could not be degraded"
+        reason = self._clip_reasons.get(row) or explain_clip(path, *self.parts[row])
+        return reason or "could not be degraded"
+
+    def _image(self, path, row, epoch):
+        image = self._decode(tf.io.read_file(path))
         seed = sample_seed(self.seed, epoch, row)
         if self.augmentation and self.augmentation.has_hr:
             image = self.augmentation.images(image[tf.newaxis], seed, at="hr")[0]
         return self.recipe(image, seed)
+
+    def _clip(self, path, row, epoch):
+        seed = sample_seed(self.seed, epoch, row)
+        frames, contents, places = tf.numpy_function(
+            self._read_clip, [row, seed], (tf.float32, tf.string, tf.int64), stateful=False
+        )
+        # Images are decoded in the graph, as without clips.
+        frames = tf.cond(
+            tf.strings.length(contents) > 0,
+            lambda: self._decode(contents)[tf.newaxis],
+            lambda: tf.ensure_shape(frames, [None, None, None, 3]),
+        )
+        if self.augmentation and self.augmentation.has_hr:
+            frames = self.augmentation.images(frames[tf.newaxis], seed, at="hr")[0]
+        return tf.gather(self.recipe.clip(frames, seed), tf.ensure_shape(places, [None]))
+
+    def _decode(self, contents):
+        if self.fast_decode and self.recipe.first_size is not None:
+            return decode_near_size(contents, self.recipe.first_size)
+        return decode_image(contents)
+
+    def _read_clip(self, row, seed):
+        """Return (different frames float32 [k, h, w, 3], bytes of an image, places int64 [t]).
+
+        Either frames or bytes are empty. A file that cannot be read has no places.
+        """
+        path = Path(self.paths[row])
+        start, stop = self.parts[row]
+        no_frames = np.zeros((0, 1, 1, 3), np.float32)
+        try:
+            if is_image(path):
+                check_part(1, start, stop)
+                return no_frames, path.read_bytes(), np.zeros(self.clip.frames, np.int64)
+            choose = functools.partial(self.clip.indices, seed=seed)
+            frames, places = read_distinct(path, start, stop, choose)
+        except (ValueError, OSError) as error:
+            self._clip_reasons[int(row)] = str(error)
+            return no_frames, b"", np.zeros(0, np.int64)
+        if frames.dtype == np.uint8:
+            frames = np.multiply(frames, np.float32(1 / 255), dtype=np.float32)
+        return frames, b"", places
+
+
+def _frame_numbers(manifest: pd.DataFrame, column: str) -> list[int | None]:
+    if column not in manifest:
+        return [None] * len(manifest)
+    return [None if pd.isna(number) else int(number) for number in manifest[column]]
 
 
 def streamed(loader: Loader, bad_files: BadFiles) -> Callable:
     """Return a function that reads rows anew each time and leaves the bad ones out."""
 
     def record(rows):
-        bad_files.record(loader.paths[rows])
+        bad_files.record(_reasons(loader, rows))
         return np.int32(0)
 
     def fetch(index, epoch):
@@ -117,7 +198,7 @@ def streamed(loader: Loader, bad_files: BadFiles) -> Callable:
 
 def cached(loader: Loader, cache: str, cache_dir, bad_files: BadFiles, progress: bool):
     """Decode every row once; return a function that gathers rows, and the rows that are good."""
-    shape = (len(loader.paths), *loader.size, 3)
+    shape = (len(loader.paths), *loader.shape)
     if cache == "memory":
         images = np.empty(shape, np.float32)
         ok = _decode_all(loader, images, progress)
@@ -132,10 +213,14 @@ def cached(loader: Loader, cache: str, cache_dir, bad_files: BadFiles, progress:
             batch = tf.numpy_function(lambda rows: images[rows], [index], tf.float32)
             return tf.ensure_shape(batch, [None, *shape[1:]]), index
 
-    bad_files.record(loader.paths[~ok])
+    bad_files.record(_reasons(loader, np.flatnonzero(~ok)))
     if not ok.any():
         raise InputError(f"none of the {len(ok)} files of the manifest can be decoded")
     return fetch, np.flatnonzero(ok)
+
+
+def _reasons(loader: Loader, rows: np.ndarray) -> dict[str, str]:
+    return {loader.paths[row]: loader.explain(row) for row in rows}
 
 
 def _decode_all(loader: Loader, images: np.ndarray, progress: bool) -> np.ndarray:
@@ -143,7 +228,8 @@ def _decode_all(loader: Loader, images: np.ndarray, progress: bool) -> np.ndarra
     ok = np.zeros(len(images), bool)
     batches = tf.data.Dataset.range(len(images)).batch(_DECODE_BATCH)
     batches = batches.map(lambda index: (index, *loader(index, 0))).prefetch(2)
-    with tqdm(total=len(images), desc="decoding", unit="image", disable=not progress) as bar:
+    unit = "image" if loader.clip is None else "clip"
+    with tqdm(total=len(images), desc="decoding", unit=unit, disable=not progress) as bar:
         for index, batch, good in batches.as_numpy_iterator():
             images[index], ok[index] = batch, good
             bar.update(len(index))
@@ -168,6 +254,8 @@ def _disk_cache(loader: Loader, folder: Path, shape: tuple, progress: bool):
 def _fingerprint(loader: Loader) -> str:
     """Name the content of a cache: a changed file, recipe or option gives another name."""
     digest = hashlib.sha256(f"{loader.recipe.text}|{loader.fast_decode}".encode())
+    if loader.clip is not None:
+        digest.update(f"{loader.clip.text}|{loader.parts}".encode())
     for path in loader.paths:
         try:
             state = Path(path).stat()

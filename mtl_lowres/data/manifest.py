@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 
 from mtl_lowres.data.manifest_file import CONTINUOUS_TASKS, name_row, read_manifest, write_manifest
-from mtl_lowres.data.split import split_by_subject
+from mtl_lowres.data.split import hold_out_clips, split_by_subject
 from mtl_lowres.errors import InputError
 
 __all__ = [
     "CONTINUOUS_TASKS",
     "check_manifest",
+    "hold_out_clips",
     "read_manifest",
     "split_by_subject",
     "summarise_manifest",
@@ -78,8 +79,12 @@ def check_manifest(
 
     Raises:
         InputError: if the manifest is empty; a column is missing or a task has no label; a label
-            is none; a split is unknown; a class has no row in train; a subject is in two splits;
-            two rows of the same file contradict each other; or a file is missing.
+            is none; a `start` or `stop` is no number of a frame, or they enclose none; a split is
+            unknown; a class has no row in train; a subject is in two splits; two rows of the same
+            file contradict each other; or a file is missing.
+
+    A subject may be in two splits with rows that have no label of the tasks but `identity`: who
+    somebody is can only be tested on other clips of the same people (see `hold_out_clips`).
     """
     tasks = list(manifest.attrs.get("classes", {}) if tasks is None else tasks)
     continuous = set(continuous)
@@ -91,16 +96,44 @@ def check_manifest(
                 f"the manifest has no column {column!r}, only {list(manifest.columns)}: "
                 "add it or name another task"
             )
+    _check_frames(manifest)
     for task in tasks:
         _check_labels(manifest, task, task in continuous)
         _check_contradictions(manifest, task)
     if "split" in manifest:
-        _check_splits(manifest)
+        _check_splits(manifest, tasks)
         for task in tasks:
             if task not in continuous:
                 _check_classes_in_train(manifest, task)
     if files:
         _check_files_exist(manifest)
+
+
+def _check_frames(manifest: pd.DataFrame) -> None:
+    """Check that `start` and `stop`, where there are any, enclose at least one frame."""
+    numbers = {}
+    for column in ("start", "stop"):
+        if column not in manifest:
+            continue
+        cells = manifest[column]
+        numbers[column] = pd.to_numeric(cells, errors="coerce").to_numpy(float, na_value=np.nan)
+        whole = (numbers[column] >= 0) & (numbers[column] == np.floor(numbers[column]))
+        bad = cells.notna().to_numpy() & ~(whole & np.isfinite(numbers[column]))
+        if bad.any():
+            at = bad.argmax()
+            raise InputError(
+                f"{name_row(manifest, at)}: {column} is {str(cells.iloc[at])!r}, which is not a "
+                "whole number of frames from 0: correct it, or leave the cell empty"
+            )
+    if "stop" in numbers:
+        starts = np.nan_to_num(numbers.get("start", np.zeros(len(manifest))))
+        empty = numbers["stop"] <= starts  # false where there is no stop
+        if empty.any():
+            at = empty.argmax()
+            raise InputError(
+                f"{name_row(manifest, at)}: stop {numbers['stop'][at]:.0f} is not after start "
+                f"{starts[at]:.0f}: stop is the frame after the last one"
+            )
 
 
 def _check_labels(manifest: pd.DataFrame, task: str, continuous: bool) -> None:
@@ -147,7 +180,7 @@ def _check_contradictions(manifest: pd.DataFrame, task: str) -> None:
         )
 
 
-def _check_splits(manifest: pd.DataFrame) -> None:
+def _check_splits(manifest: pd.DataFrame, tasks: list[str]) -> None:
     split = manifest["split"]
     unknown = (split.notna() & ~split.isin(SPLITS)).to_numpy()
     if unknown.any():
@@ -159,6 +192,9 @@ def _check_splits(manifest: pd.DataFrame) -> None:
     if "subject" not in manifest:
         return
     table = manifest[["subject", "split"]].reset_index(drop=True).dropna()
+    of_subjects = [task for task in tasks if task != "identity"]
+    if tasks:
+        table = table[manifest[of_subjects].notna().any(axis=1).to_numpy()[table.index]]
     first = table.groupby("subject")["split"].transform("first")
     crossing = table[table["split"] != first]
     if len(crossing):

@@ -1,11 +1,11 @@
-"""Deal the people of a manifest to train, val and test."""
+"""Deal the people of a manifest, or clips of them, to train, val and test."""
 
 from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
-from mtl_lowres.data.manifest_file import name_row
+from mtl_lowres.data.manifest_file import CONTINUOUS_TASKS, name_row
 from mtl_lowres.errors import InputError
 
 # How many ways to deal people to splits are drawn, of which the most even is kept.
@@ -104,6 +104,82 @@ def forget_held_out_people(manifest: pd.DataFrame, tasks: Iterable[str]) -> pd.D
     manifest = manifest.assign(**changed)
     manifest.attrs["classes"] = names
     return manifest
+
+
+def hold_out_clips(
+    manifest: pd.DataFrame,
+    task: str = "identity",
+    val: float = 0.1,
+    test: float = 0.2,
+    seed: int = 0,
+    tasks: Iterable[str] | None = None,
+) -> pd.DataFrame:
+    """Move some clips of every train person to val and test, to be told apart by `task` alone.
+
+    People held out by `split_by_subject` cannot test who somebody is. So identity is tested on
+    clips of people who are also in train; as those would leak the other tasks, the moved rows
+    keep the label of `task` only. Do this after `split_by_subject` and `forget_held_out_people`.
+
+    Of each class of `task`, `val` and `test` of the clips are drawn, rounded, and at least one for
+    each fraction above 0 as long as one is left in train; val comes second. Rows of the same frames
+    of a file are one clip.
+
+    Args:
+        manifest: rows with the column `task`. Where it has a column `split`, only the rows whose
+            split is train are drawn from, else all.
+        task: the column of class labels that the moved rows keep.
+        val: fraction of the clips of a class for val, in [0, 1).
+        test: as `val`, for test.
+        seed: the same seed gives the same split.
+        tasks: the columns to empty in the moved rows; default: all with class names in
+            `attrs["classes"]`, and the continuous tasks.
+
+    Returns:
+        A copy with new columns `split` and `tasks`.
+
+    Raises:
+        InputError: if a fraction is out of range, a column is missing, or no train row has a
+            label of `task`.
+    """
+    if not (0 <= val < 1 and 0 <= test < 1 and 0 < val + test < 1):
+        raise InputError(
+            f"val={val} and test={test}: give fractions of the clips that are at least 0 and "
+            "together above 0 and below 1"
+        )
+    if tasks is None:
+        known = [*manifest.attrs.get("classes", {}), *CONTINUOUS_TASKS]
+        tasks = [name for name in known if name in manifest]
+    tasks = list(tasks)
+    for column in [task, *tasks]:
+        if column not in manifest:
+            raise InputError(f"the manifest has no column {column!r}: {list(manifest.columns)}")
+    split = manifest["split"] if "split" in manifest else pd.Series("train", manifest.index)
+    drawn = (split == "train").to_numpy() & manifest[task].notna().to_numpy()
+    if not drawn.any():
+        raise InputError(f"no row in train has a label of {task!r}: there is no clip to hold out")
+    parts = _draw_clips(manifest, task, drawn, {"test": test, "val": val}, seed)
+    moved = pd.Series(parts != "", manifest.index)
+    emptied = {name: manifest[name].mask(moved) for name in tasks if name != task}
+    return manifest.assign(split=split.astype(object).mask(moved, parts).astype("str"), **emptied)
+
+
+def _draw_clips(
+    manifest: pd.DataFrame, task: str, drawn: np.ndarray, fractions: dict[str, float], seed: int
+) -> np.ndarray:
+    """Return the part that each row is moved to, "" for those that stay."""
+    key = [column for column in ("path", "start", "stop") if column in manifest]
+    clips = manifest.groupby(key, dropna=False, sort=False).ngroup().to_numpy()
+    labels = pd.to_numeric(manifest[task]).to_numpy(float, na_value=np.nan)
+    rng = np.random.default_rng(seed)
+    parts = np.full(len(manifest), "", object)
+    for label in np.unique(labels[drawn]):
+        left = rng.permutation(np.unique(clips[drawn & (labels == label)]))
+        total = len(left)
+        for name, fraction in fractions.items():
+            count = min(len(left) - 1, max(1, round(fraction * total))) if fraction else 0
+            parts[drawn & np.isin(clips, left[:count])] = name
+            left = left[count:]
+    return parts
 
 
 def _check_subjects(manifest: pd.DataFrame, dealt: np.ndarray) -> None:

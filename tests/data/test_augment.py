@@ -20,12 +20,14 @@ EXAMPLES = {
     "rotate": "rotate(10)",
     "scale": "scale(0.1)",
     "shift": "shift(1)",
+    "turn": "turn()",
 }
-EVERYTHING = "|".join(EXAMPLES.values())
+# turn() takes square images only.
+EVERYTHING = "|".join(text for name, text in EXAMPLES.items() if name != "turn")
 
 
-def batch(size=8):
-    return tf.constant(np.random.default_rng(0).random((size, 16, 12, 3), np.float32))
+def batch(size=8, width=12):
+    return tf.constant(np.random.default_rng(0).random((size, 16, width, 3), np.float32))
 
 
 def test_every_operation_has_an_example():
@@ -35,16 +37,33 @@ def test_every_operation_has_an_example():
 @pytest.mark.parametrize("text", [*EXAMPLES.values(), EVERYTHING])
 def test_same_seed_same_result_in_range_eagerly_and_in_a_graph(text):
     augmentation = parse_augment(text)
-    result = augmentation.images(batch(), SEED)
-    assert result.shape == batch().shape
+    images = batch(width=16 if augmentation.square_only else 12)
+    result = augmentation.images(images, SEED)
+    assert result.shape == images.shape
     assert 0 <= result.numpy().min() <= result.numpy().max() <= 1
-    np.testing.assert_array_equal(result, augmentation.images(batch(), SEED))
-    in_graph = tf.function(augmentation.images)(batch(), SEED)
-    assert in_graph.shape == batch().shape
+    np.testing.assert_array_equal(result, augmentation.images(images, SEED))
+    in_graph = tf.function(augmentation.images)(images, SEED)
+    assert in_graph.shape == images.shape
     np.testing.assert_allclose(in_graph, result, atol=1e-5)
     if text != EXAMPLES["mixup"]:
-        other = augmentation.images(batch(), tf.constant([3, 5]))
+        other = augmentation.images(images, tf.constant([3, 5]))
         assert np.abs(other - result).max() > 1e-3
+
+
+@pytest.mark.parametrize("text", [*EXAMPLES.values(), EVERYTHING])
+def test_all_frames_of_a_clip_are_changed_alike(text):
+    """A clip that stands still stays still, and is changed as its only frame would be."""
+    augmentation = parse_augment(text)
+    images = batch(width=16)
+    clips = tf.repeat(images[:, tf.newaxis], 3, axis=1)
+    result = augmentation.images(clips, SEED)
+    assert result.shape == clips.shape
+    alone = augmentation.images(images, SEED)
+    for frame in range(3):
+        np.testing.assert_allclose(result[:, frame], alone, atol=1e-6)
+    np.testing.assert_array_equal(augmentation.images(clips[:, :1], SEED)[:, 0], alone)
+    in_graph = tf.function(augmentation.images)(clips, SEED)
+    np.testing.assert_allclose(in_graph, result, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(0, 8, 8, 3), (1, 1, 1, 3), (2, 1, 7, 1)])
@@ -153,6 +172,9 @@ def test_text_and_equality():
         ("brightness('a')", "got 'a'"),
         ("contrast(0.1, per_channel=1)", "got 1"),
         ("gamma(-1)", "got -1"),
+        ("flip(axis='up')", "got 'up'"),
+        ("turn(at='hr')", "square images"),
+        ("noise(0.1, per_channel=2)", "got 2"),
         ("cutout(0)", "got 0"),
         ("cutout(2.0)", "got 2.0"),
         ("mixup(0)", "got 0"),

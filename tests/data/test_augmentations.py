@@ -37,6 +37,24 @@ def test_flip_mirrors_some_images_exactly():
     np.testing.assert_array_equal(augmented("flip(0.0)", images), images)
 
 
+def test_vertical_flip_mirrors_top_and_bottom():
+    images = noise_images()
+    result = augmented('flip(1, axis="vertical")', images)
+    np.testing.assert_array_equal(result, images[:, ::-1])
+
+
+def test_turn_takes_each_quarter_turn_exactly():
+    images = noise_images(64, 9, 9)
+    turns = []
+    for before, after in zip(images, augmented("turn", images), strict=True):
+        matching = [k for k in range(4) if np.allclose(after, np.rot90(before, k), atol=1e-6)]
+        assert len(matching) == 1
+        turns += matching
+    assert set(turns) == {0, 1, 2, 3}
+    with pytest.raises(ValueError, match="square images, not 9 x 11"):
+        augmented("turn", noise_images())
+
+
 def test_whole_shift_repeats_the_border():
     images = noise_images(64)
     result = augmented("shift(1, whole=True)", images)
@@ -132,9 +150,12 @@ def test_gamma():
     assert 0.4 < (exponents < 1).mean() < 0.6
 
 
-def test_noise():
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_noise_leaves_gray_gray_unless_drawn_per_channel(per_channel):
     images = np.full((4, 64, 64, 3), 0.5, np.float32)
-    assert (augmented("noise(0.03)", images) - 0.5).std() == pytest.approx(0.03, rel=0.03)
+    change = augmented(f"noise(0.03, per_channel={per_channel})", images) - 0.5
+    assert change.std() == pytest.approx(0.03, rel=0.03)
+    assert (np.ptp(change, axis=-1) == 0).all() != per_channel
 
 
 def test_cutout_fills_a_square_with_the_mean_colour():

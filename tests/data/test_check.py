@@ -1,10 +1,12 @@
 """check_files: every bad file is named once, with its row and the reason."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from mtl_lowres.data.check import check_files
 from mtl_lowres.data.manifest import read_manifest
+from tests.data.clip_files import moving_bar, write_video
 from tests.ugly_files import write_ugly_files
 
 
@@ -29,3 +31,19 @@ def test_rows_of_a_frame_and_an_empty_one(tmp_path):
         {"path": str(tmp_path / "none.png"), "row": 0, "reason": "no such file"}
     ]
     assert list(check_files(manifest[:0], progress=False).columns) == ["path", "row", "reason"]
+
+
+def test_clips_and_parts_of_them(tmp_path):
+    write_video(tmp_path / "ü.avi", moving_bar(9))
+    write_video(tmp_path / "none.avi", moving_bar(0))
+    np.save(tmp_path / "clip.npy", moving_bar(5))
+    np.save(tmp_path / "image.npy", moving_bar(1)[0])
+    np.savez(tmp_path / "two.npz", a=[1], b=[2])
+    names = ["ü.avi", "ü.avi", "ü.avi", "none.avi", "clip.npy", "image.npy", "two.npz"]
+    manifest = pd.DataFrame({"path": [str(tmp_path / name) for name in names]})
+    manifest["start"] = pd.array([None, 3, 9, None, None, None, None], "Int64")
+    bad = check_files(manifest, progress=False)
+    assert bad["row"].tolist() == [2, 3, 6]
+    assert bad["reason"][0] == "start 9 is beyond the end: the file has 9 frames"
+    assert bad["reason"][1] == "a video without frames"
+    assert list(bad.columns) == ["path", "row", "reason"]

@@ -99,6 +99,15 @@ def test_random_size_draws_every_side():
     assert shapes == {(side, side, 3) for side in (3, 4, 5, 6)}
 
 
+def test_pick_size_draws_the_given_sides_as_often_as_they_are_there():
+    recipe = parse_recipe("pick_size(3, 5, 5, 5)")
+    image = np.zeros((20, 30, 3), np.float32)
+    sides = [recipe(image, tf.constant([1, i])).shape[0] for i in range(200)]
+    assert set(sides) == {3, 5}
+    # 50 of 200 are expected, with a standard deviation of 6.
+    assert 26 < sides.count(3) < 74
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -131,6 +140,9 @@ def test_random_size_draws_every_side():
         ("random_size(8)", "high"),
         ("random_size(8, 4)", "at least 8, got 4"),
         ("random_size(4, 8, kernel='box')", "got 'box'"),
+        ("pick_size()", "each side"),
+        ("pick_size(8, 0)", "got 0"),
+        ("pick_size(8, kernel='box')", "got 'box'"),
     ],
 )
 def test_wrong_arguments(text, message):

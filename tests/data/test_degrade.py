@@ -20,6 +20,7 @@ EXAMPLES = {
     "gray": "gray",
     "pad": "pad(70)",
     "crop": "crop(17)",
+    "pick_size": "pick_size(5, 8, 30)|bicubic(32)",
     "random_size": 'random_size(5, 30, kernel="lanczos")|bicubic(32)',
 }
 SIZES = [(48, 48), (61, 33), (1, 1)]
@@ -74,6 +75,23 @@ def test_batch(text):
         assert (result != recipe(pair, sample_seed(0, 0, 1)).numpy()).any()
 
 
+@pytest.mark.parametrize("text", EXAMPLES.values(), ids=EXAMPLES)
+def test_every_frame_of_a_clip_is_degraded_as_an_image_with_the_same_seed(text, tmp_path):
+    recipe = parse_recipe(text)
+    frames = np.random.default_rng(0).random((3, 40, 30, 3), np.float32)
+    seed = sample_seed(0, 1, 2)
+    expected = np.stack([recipe(frame, seed) for frame in frames])
+    np.testing.assert_array_equal(recipe.clip(frames, seed), expected)
+    module = tf.Module()
+    signature = tf.TensorSpec([None, None, None, 3]), tf.TensorSpec([2], tf.int32)
+    module.degrade = tf.function(recipe.clip, signature)
+    tf.saved_model.save(module, tmp_path)
+    exported = tf.saved_model.load(tmp_path).degrade
+    np.testing.assert_array_equal(exported(frames, seed), expected)
+    dataset = tf.data.Dataset.from_tensors((frames, seed)).map(recipe.clip)
+    np.testing.assert_array_equal(next(iter(dataset)), expected)
+
+
 def test_two_noises_and_the_two_images_of_a_batch_differ():
     gray = np.full((8, 8, 3), 0.5, np.float32)
     seed = sample_seed(0, 0, 0)
@@ -112,6 +130,8 @@ def test_attributes():
         ("area(16)|pad(24, 8)", (24, 16)),
         ("random_size(4, 8)", (None, None)),
         ("random_size(8, 8)|area(1/2)", (4, 4)),
+        ("pick_size(4, 8)", (None, None)),
+        ("pick_size(8, 8)|area(1/2)", (4, 4)),
     ],
 )
 def test_output_size_of_unknown_input(text, size):

@@ -221,6 +221,30 @@ def test_same_file_with_two_labels_names_both_rows():
     check_manifest(clips, ["posture"], files=False)
 
 
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"start": [0, -1]}, "row 1 (counting from 0): start is '-1', which is not a whole number"),
+        ({"start": [0.5, None]}, "start is '0.5'"),
+        ({"stop": ["end", None]}, "stop is 'end'"),
+        ({"stop": [3, 0]}, "row 1 (counting from 0): stop 0 is not after start 0"),
+        (
+            {"start": [3, 4], "stop": [None, 4]},
+            "row 1 (counting from 0): stop 4 is not after start",
+        ),
+    ],
+)
+def test_wrong_frames_are_named(columns, message):
+    manifest = frame(posture=[0, 1], **columns)
+    assert message in refused(check_manifest, manifest, ["posture"], files=False)
+
+
+def test_sound_frames_pass():
+    parts = {"start": pd.array([None, 3], "Int64"), "stop": pd.array([1, None], "Int64")}
+    check_manifest(frame(posture=[0, 1], **parts), ["posture"], files=False)
+    check_manifest(frame(posture=[0, 1], start=[None, None]), ["posture"], files=False)
+
+
 def test_missing_files_are_named_and_counted(folder):
     manifest = read_manifest(write(folder, "path\na.png\nnone.png\nb c.png\nnor me.png\n"))
     message = refused(check_manifest, manifest)
