@@ -1,6 +1,5 @@
 """One trunk and any heads as one Keras model, and that model on disk."""
 
-import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +8,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from mtl_lowres.data.clips import parse_clip
 from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.errors import InputError
 from mtl_lowres.files import replacing, write_json
 from mtl_lowres.heads import Head
 from mtl_lowres.heads.checks import check_class_names, check_heads, registered_name
+from mtl_lowres.multi_task_model import MultiTaskModel
 from mtl_lowres.registry import HEADS, TRUNKS
 from mtl_lowres.trunks.options import check_trunk_options
 from mtl_lowres.versions import versions
@@ -24,89 +25,13 @@ _DESCRIPTION_FILE = "model.json"
 _WEIGHTS_FILE = "weights.npz"
 
 
-class MultiTaskModel(tf.keras.Model):
-    """A Functional model whose outputs are a dict by task name; `build_model` makes it.
-
-    Attributes:
-        trunk: the model from inputs to features; its layers are this model's own.
-        heads: task -> head; empty for a model made from inputs and outputs alone.
-        description: JSON-able dict from which `load_model` builds the model again: `trunk`,
-            `trunk_options`, `heads`, `input_shape`, `degrade`, `class_names`, `versions`.
-    """
-
-    # Tracked, the trunk would be saved a second time and the dicts wrapped in Keras's own.
-    @tf.__internal__.tracking.no_automatic_dependency_tracking
-    def __init__(
-        self,
-        inputs,
-        outputs,
-        trunk: tf.keras.Model | None = None,
-        heads: dict[str, Head] | None = None,
-        description: dict[str, Any] | None = None,
-        **kwargs,
-    ):
-        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-        self.trunk = trunk
-        self.heads = dict(heads or {})
-        self.description = description or {}
-
-    @property
-    def class_names(self) -> dict[str, list[str]]:
-        """Names of the classes, by task; a task whose names are unknown is left out."""
-        return self.description.get("class_names", {})
-
-    @functools.cached_property
-    def forward(self):
-        """The model at prediction as one traced function: inputs -> dict of outputs by task.
-
-        On small images it takes a fraction of the time of `predict`, which sets up a data pipeline
-        at every call.
-        """
-        spec = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), self.input)
-        return tf.function(lambda inputs: self(inputs, training=False), input_signature=[spec])
-
-    def compile(
-        self,
-        optimizer="adam",
-        loss=None,
-        metrics=None,
-        loss_weights=None,
-        weighted_metrics=None,
-        **kwargs,
-    ):
-        """Configure training as Keras does, with the heads' losses and metrics as defaults.
-
-        The heads' metrics are weighted ones, so that a sample without a label does not count.
-        With one task Keras reports `macro_f1`, with several `<task>_macro_f1`.
-
-        Args:
-            optimizer: name or instance.
-            loss: task -> loss; default: that of each head.
-            metrics: as in Keras; these ignore the sample weights.
-            loss_weights: as in Keras; default: all tasks alike.
-            weighted_metrics: task -> metrics; default: those of each head, none for `[]`.
-            **kwargs: further arguments of `tf.keras.Model.compile`.
-        """
-        if loss is None and self.heads:
-            loss = {task: head.loss() for task, head in self.heads.items()}
-        if weighted_metrics is None and self.heads:
-            weighted_metrics = {task: head.metrics() for task, head in self.heads.items()}
-        super().compile(
-            optimizer=optimizer,
-            loss=loss,
-            metrics=metrics,
-            loss_weights=loss_weights,
-            weighted_metrics=weighted_metrics,
-            **kwargs,
-        )
-
-
 def build_model(
     trunk: str,
     heads: dict[str, Head],
     input_shape: Sequence[int],
     class_names: dict[str, Sequence[str]] | None = None,
     degrade: str | None = None,
+    clip: str | None = None,
     **trunk_options: Any,
 ) -> MultiTaskModel:
     """Join one trunk and any heads into one Functional model.
@@ -114,9 +39,11 @@ def build_model(
     Args:
         trunk: name of a trunk; `mtl_lowres.list_trunks()` lists them.
         heads: task name -> head. Several tasks may use the same kind of head.
-        input_shape: shape of one sample without the batch, (height, width, channels) for images.
+        input_shape: shape of one sample without the batch, (height, width, channels) for images,
+            (frames, height, width, channels) for clips.
         class_names: task -> name of each class, for tasks whose names are known.
         degrade: recipe that turns an image file into what the model sees.
+        clip: which frames of a video it sees, such as `"uniform(15)"`; None for images.
         **trunk_options: arguments of the trunk, JSON-able.
 
     Returns:
@@ -134,6 +61,7 @@ def build_model(
     check_class_names(heads, class_names or {})
     trunk_model = TRUNKS.get(trunk)(tuple(input_shape), **trunk_options)
     _check_degrade(degrade, input_shape)
+    _check_clip(clip, input_shape)
     _check_layer_names(trunk_model, heads)
     outputs = {task: head.build(trunk_model.output, task) for task, head in heads.items()}
     description = {
@@ -145,6 +73,7 @@ def build_model(
         },
         "input_shape": list(input_shape),
         "degrade": degrade,
+        "clip": clip,
         "class_names": {task: list(names) for task, names in (class_names or {}).items()},
         "versions": versions(),
     }
@@ -181,6 +110,9 @@ def load_model(folder: str | Path) -> MultiTaskModel:
     path = Path(folder) / _DESCRIPTION_FILE
     description = _read_description(path)
     try:
+        options = description["trunk_options"]
+        # A pretrained start is overwritten by the saved weights; its file may be gone by now.
+        without_start = {**options, "weights": None} if "weights" in options else options
         heads = {
             task: HEADS.get(entry["head"]).from_config(entry["config"])
             for task, entry in description["heads"].items()
@@ -191,8 +123,10 @@ def load_model(folder: str | Path) -> MultiTaskModel:
             description["input_shape"],
             description["class_names"],
             description["degrade"],
-            **description["trunk_options"],
+            description.get("clip"),
+            **without_start,
         )
+        model.description["trunk_options"] = options
     except KeyError as error:
         raise InputError(f"{path} lacks {error}: save the model again") from error
     except (AttributeError, TypeError, ValueError) as error:
@@ -210,6 +144,17 @@ def _check_degrade(degrade: str | None, input_shape: Sequence[int]) -> None:
         raise InputError(
             f"degrade={degrade!r} makes images of {made}, but input_shape={tuple(input_shape)!r} "
             "asks for another height and width: change one of them"
+        )
+
+
+def _check_clip(clip: str | None, input_shape: Sequence[int]) -> None:
+    if clip is None:
+        return
+    frames = parse_clip(clip).frames
+    if tuple(input_shape[:-3]) != (frames,):
+        raise InputError(
+            f"clip={clip!r} gives {frames} frames, but input_shape={tuple(input_shape)!r} asks for "
+            "another number: give (frames, height, width, channels)"
         )
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from mtl_lowres.evaluation.classification import format_mean_std
 
-_METRICS = ("macro_f1", "accuracy", "one_vs_rest_accuracy")
+_METRICS = ("macro_f1", "accuracy", "one_vs_rest_accuracy", "mae_years", "cs@5")
 
 
 def figures_table(result: dict) -> str:
@@ -21,7 +21,7 @@ def figures_table(result: dict) -> str:
             rows.append({"split": split, "task": task, **cells})
     if not rows:
         return "no held-out rows: nothing measured (give rows the split val or test)"
-    return pd.DataFrame(rows).to_string(index=False)
+    return pd.DataFrame(rows).to_string(index=False, na_rep="")
 
 
 def _cell(value: dict | float | None) -> str:
