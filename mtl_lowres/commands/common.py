@@ -1,5 +1,6 @@
 """Options and steps that several commands share."""
 
+import ast
 from pathlib import Path
 
 import click
@@ -20,6 +21,13 @@ def dataset_options(command):
         click.option("--manifest", "manifest_csv", help="CSV with a row a sample."),
         click.option("--data", help="Folder of the dataset."),
         click.option("--dataset", help="Layout of --data: see `mtl-lowres list datasets`."),
+        click.option(
+            "--option",
+            "reader_options",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Option of the --dataset's reader, such as seed=1.",
+        ),
     ):
         command = option(command)
     return command
@@ -33,17 +41,32 @@ def write_result(result: dict, json_file: str | None) -> None:
         write_json(json_file, result)
 
 
-def read_rows(dataset: str | None, data: str | None, manifest_csv: str | None):
+def read_rows(
+    dataset: str | None, data: str | None, manifest_csv: str | None, reader_options: tuple = ()
+):
     """Return the manifest that the options name, and a note of where it came from."""
     import mtl_lowres as mtl
 
-    if manifest_csv and (dataset or data):
+    if manifest_csv and (dataset or data or reader_options):
         raise InputError("give either --manifest, or --dataset with --data, not both")
     if manifest_csv:
         return mtl.read_manifest(manifest_csv), {"manifest": manifest_csv}
     if not (dataset and data):
         raise InputError("give --manifest FILE.csv, or --dataset NAME with --data FOLDER")
-    return mtl.read_dataset(dataset, data), {"dataset": dataset, "data": data}
+    options = dict(map(_parse_option, reader_options))
+    source = {"dataset": dataset, "data": data} | ({"options": options} if options else {})
+    return mtl.read_dataset(dataset, data, **options), source
+
+
+def _parse_option(text: str) -> tuple[str, object]:
+    """Return name and value of `NAME=VALUE`; a value that is no Python literal is a text."""
+    name, separator, value = text.partition("=")
+    if not separator or not name.strip():
+        raise InputError(f"--option {text!r}: write NAME=VALUE, such as seed=1")
+    try:
+        return name.strip(), ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name.strip(), value
 
 
 def load_run_model(run: str):

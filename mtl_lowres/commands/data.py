@@ -6,6 +6,8 @@ import click
 
 from mtl_lowres.commands.common import dataset_options, json_option, read_rows, write_result
 
+_KINDS = ["trunks", "backbones", "heads", "weightings", "datasets", "degradations", "augmentations"]
+
 
 @click.command(
     epilog="Example: mtl-lowres manifest --dataset folder --data photos/ --out photos.csv"
@@ -16,12 +18,12 @@ from mtl_lowres.commands.common import dataset_options, json_option, read_rows, 
 @click.option("--check", is_flag=True, help="Decode every file; exit status 3 when some are bad.")
 @click.option("--bad-files", help="With --check: write the bad files as this CSV.")
 @json_option
-def manifest(dataset, data, manifest_csv, tasks, out, check, bad_files, json_file):
+def manifest(dataset, data, reader_options, manifest_csv, tasks, out, check, bad_files, json_file):
     """Make, check and summarise a manifest."""
     from mtl_lowres.data.check import check_files
     from mtl_lowres.data.manifest import check_manifest, summarise_manifest, write_manifest
 
-    rows, _ = read_rows(dataset, data, manifest_csv)
+    rows, _ = read_rows(dataset, data, manifest_csv, reader_options)
     names = [task.strip() for task in tasks.split(",")] if tasks else []
     check_manifest(rows, tasks=names, files=False)
     click.echo(summarise_manifest(rows).to_string(index=False))
@@ -43,9 +45,7 @@ def manifest(dataset, data, manifest_csv, tasks, out, check, bad_files, json_fil
 
 
 @click.command("list", epilog="Example: mtl-lowres list trunks")
-@click.argument(
-    "kind", type=click.Choice(["trunks", "heads", "datasets", "degradations", "augmentations"])
-)
+@click.argument("kind", type=click.Choice(_KINDS))
 @json_option
 def list_names(kind, json_file):
     """Print the names that other commands take."""
@@ -58,11 +58,11 @@ def list_names(kind, json_file):
 
 @click.command(epilog="Example: mtl-lowres demo --out demo")
 @click.option("--out", default="demo", show_default=True, help="Folder for everything it makes.")
-@click.option("--samples", type=int, default=6000, show_default=True, help="Images to draw.")
-@click.option("--epochs", type=int, default=12, show_default=True, help="Passes over them.")
+@click.option("--samples", type=int, default=4000, show_default=True, help="Clips to draw.")
+@click.option("--epochs", type=int, default=14, show_default=True, help="Passes over them.")
 @json_option
 def demo(out, samples, epochs, json_file):
-    """Draw thermal people, learn their posture at 16x16, report and export: no data needed."""
+    """Draw moving thermal people, learn four tasks at 16x16, report and export: no data needed."""
     from mtl_lowres.demo import run_demo
 
     write_result(run_demo(out, samples=samples, epochs=epochs), json_file)

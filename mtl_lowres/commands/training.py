@@ -30,6 +30,7 @@ from mtl_lowres.errors import InputError
     help="Such as \"posture=posture(loss='nll')\".",
 )
 @click.option("--degrade", help="Degradation recipe.  [default: area(16)]")
+@click.option("--clip", help='Frames of a video that are seen, such as "uniform(15)".')
 @click.option("--augment", help='Such as "flip(0.5)|shift(1)|mixup(0.2)".')
 @click.option("--epochs", type=int, help="Passes over the training rows.  [default: 60]")
 @click.option("--batch-size", type=int, help="Images a step.  [default: 64]")
@@ -38,11 +39,16 @@ from mtl_lowres.errors import InputError
 @click.option("--schedule", help="cosine or constant.  [default: cosine]")
 @click.option("--warmup-epochs", type=float, help="Linear growth at the start.  [default: 0]")
 @click.option("--weight-decay", type=float, help="Of adamw.  [default: 0]")
+@click.option(
+    "--trunk-pace", type=float, help="Steps of the trunk relative to the heads'.  [default: 1]"
+)
+@click.option("--clip-norm", type=float, help="Cut the gradient to this norm.  [default: 0, off]")
 @click.option("--ema", type=float, help="Moving average of the weights.  [default: 0, off]")
 @click.option(
     "--val", type=float, help="Share of people held out to choose the epoch.  [default: 0.2]"
 )
-@click.option("--monitor", help="Validation figure that chooses it.  [default: TASK_macro_f1]")
+@click.option("--monitor", help="Validation figure that chooses it.  [default: skill]")
+@click.option("--weighting", help='Of the tasks\' losses, such as "uncertainty".  [default: equal]')
 @click.option(
     "--patience", type=int, help="Epochs without improvement to stop after.  [default: 0, off]"
 )
@@ -60,7 +66,19 @@ from mtl_lowres.errors import InputError
 )
 @click.option("--tensorboard", is_flag=True, default=None, help="Write TensorBoard logs too.")
 @json_option
-def train(dataset, data, manifest_csv, out, config_file, tasks, heads, seeds, json_file, **options):
+def train(
+    dataset,
+    data,
+    reader_options,
+    manifest_csv,
+    out,
+    config_file,
+    tasks,
+    heads,
+    seeds,
+    json_file,
+    **options,
+):
     """Train a model; test rows are read once, at the end."""
     from mtl_lowres.training.config import TrainConfig
     from mtl_lowres.training.run import train as train_one
@@ -75,7 +93,7 @@ def train(dataset, data, manifest_csv, out, config_file, tasks, heads, seeds, js
     if heads:
         settings["heads"] = dict(_split_head(head) for head in heads)
     config = TrainConfig.from_dict(settings)
-    manifest, source = read_rows(dataset, data, manifest_csv)
+    manifest, source = read_rows(dataset, data, manifest_csv, reader_options)
     if seeds > 1:
         result = train_seeds(config, manifest, out, seeds, source=source, progress=True)
     else:
@@ -107,20 +125,24 @@ def _read_settings(path: str) -> dict:
 @click.option("--split", help="Only the rows of this split.")
 @click.option("--degrade", help="Another recipe than the model was trained with.")
 @json_option
-def evaluate(run, dataset, data, manifest_csv, split, degrade, json_file):
+def evaluate(run, dataset, data, reader_options, manifest_csv, split, degrade, json_file):
     """Measure a trained model on the rows of a manifest."""
     from mtl_lowres.data.loading import BadFiles
     from mtl_lowres.training.evaluate import Evaluator
 
     model = load_run_model(run)
-    manifest, _ = read_rows(dataset, data, manifest_csv)
+    manifest, _ = read_rows(dataset, data, manifest_csv, reader_options)
     if split:
         if "split" not in manifest or not (manifest["split"] == split).any():
             raise InputError(f"--split {split!r}: the manifest has no such rows")
         manifest = manifest[manifest["split"] == split]
     bad_files = BadFiles(len(manifest))
     evaluator = Evaluator(
-        manifest, degrade or model.description["degrade"], bad_files=bad_files, progress=True
+        manifest,
+        degrade or model.description["degrade"],
+        clip=model.description.get("clip"),
+        bad_files=bad_files,
+        progress=True,
     )
     figures = evaluator.metrics(model)
     if not figures:

@@ -7,7 +7,8 @@ from typing import Any
 from mtl_lowres.data.recipe import parse_calls
 from mtl_lowres.errors import InputError
 from mtl_lowres.heads import Head
-from mtl_lowres.registry import HEADS, TRUNKS
+from mtl_lowres.registry import HEADS
+from mtl_lowres.trunks import TRUNKS
 
 OPTIMIZERS = ("adam", "adamw", "lazyadam", "sgd")
 SCHEDULES = ("cosine", "constant")
@@ -21,8 +22,9 @@ class TrainConfig:
         tasks: columns of the manifest to learn.
         trunk: trunk with its options, such as `"lownet(slopes=(4, 2, 1))"`.
         heads: task -> head with its options, such as `{"posture": "posture(loss='nll')"}`; a task
-            without an entry gets the head of its own name.
+            without an entry gets the head of its own name, or `attribute` where there is none.
         degrade: degradation recipe; decides the size of what the model sees.
+        clip: which frames of a video are seen, such as `"uniform(15)"`; empty for images.
         augment: augmentation of the training images, or empty.
         epochs: passes over the training rows.
         batch_size: images a step.
@@ -31,12 +33,18 @@ class TrainConfig:
         schedule: `"cosine"` (to zero at the last step) or `"constant"`.
         warmup_epochs: epochs of linear growth of the learning rate from zero.
         weight_decay: decoupled decay of `adamw`, of all weights but biases and norms.
+        trunk_pace: steps of the trunk relative to those of the heads, in (0, 1], with `adamw`; a
+            pretrained trunk needs smaller ones than heads that start at random.
+        clip_norm: norm to which the gradient of all weights is cut; 0 leaves it.
         ema: decay of the moving average of the weights that is evaluated and kept, in [0, 1); 0 is
             off. The average starts as the plain mean, so short runs are not held back by it.
         val: fraction of the training people held out when the manifest has no validation rows;
             0 trains on all of them and keeps the last epoch.
         monitor: validation figure that selects the epoch, such as `"posture_macro_f1"`; default:
-            macro-F1 of the first task. Only validation rows are ever looked at.
+            `"skill"`, the mean over the tasks of macro-F1, or for a continuous task of 1 - MAE /
+            MAE of the best constant answer. Only validation rows are ever looked at.
+        weighting: how the losses of several tasks are weighed, such as `"uncertainty"`,
+            `"fixed(age=0.2, action=1)"` or `"dwa(temperature=2)"`; see `list_weightings`.
         patience: stop after so many epochs without improvement; 0 never stops early.
         seed: of initial weights, shuffling, augmentation and dropout.
         split_seed: of the choice of validation people, so that runs of several seeds share it.
@@ -50,6 +58,7 @@ class TrainConfig:
     trunk: str = "lownet"
     heads: dict[str, str] = field(default_factory=dict)
     degrade: str = "area(16)"
+    clip: str = ""
     augment: str = ""
     epochs: int = 60
     batch_size: int = 64
@@ -58,9 +67,12 @@ class TrainConfig:
     schedule: str = "cosine"
     warmup_epochs: float = 0.0
     weight_decay: float = 0.0
+    trunk_pace: float = 1.0
+    clip_norm: float = 0.0
     ema: float = 0.0
     val: float = 0.2
     monitor: str = ""
+    weighting: str = "equal"
     patience: int = 0
     seed: int = 0
     split_seed: int = 0
@@ -87,6 +99,20 @@ class TrainConfig:
             "weight_decay",
             self.weight_decay,
             f"only adamw decays weights, not {self.optimizer}",
+        )
+        _require(0 < self.trunk_pace <= 1, "trunk_pace", self.trunk_pace, "use e.g. 0.1, or 1")
+        _require(
+            self.trunk_pace == 1 or self.optimizer == "adamw",
+            "trunk_pace",
+            self.trunk_pace,
+            f"only adamw has a slower trunk, not {self.optimizer}",
+        )
+        _require(self.clip_norm >= 0, "clip_norm", self.clip_norm, "use e.g. 5, or 0 for off")
+        _require(
+            not self.clip_norm or self.optimizer != "lazyadam",
+            "clip_norm",
+            self.clip_norm,
+            "lazyadam cuts no gradients; use adam or adamw",
         )
         unknown = set(self.heads) - set(self.tasks)
         _require(not unknown, "heads", sorted(unknown), f"the tasks are {list(self.tasks)}")
@@ -120,12 +146,13 @@ class TrainConfig:
         """Return a head for each task, given the number of classes of each."""
         heads = {}
         for task in self.tasks:
-            call = _one_call(self.heads.get(task, task), f"head of task {task}")
+            text = self.heads.get(task, task if task in HEADS else "attribute")
+            call = _one_call(text, f"head of task {task}")
             options = {"classes": classes[task], **call.kwargs} if task in classes else call.kwargs
             try:
                 heads[task] = HEADS.get(call.name)(**options)
             except TypeError as error:
-                raise InputError(f"head {self.heads.get(task, task)!r}: {error}") from error
+                raise InputError(f"head {text!r}: {error}") from error
         return heads
 
 

@@ -13,10 +13,11 @@ from mtl_lowres.errors import InputError
 from mtl_lowres.files import replacing
 from mtl_lowres.training.checkpoint import Checkpoints
 from mtl_lowres.training.config import TrainConfig
-from mtl_lowres.training.evaluate import Evaluator
+from mtl_lowres.training.evaluate import Evaluator, mean_skill
 from mtl_lowres.training.optimizers import WeightAverage
 
-_VALIDATION_FIGURES = ("macro_f1", "accuracy")
+_VALIDATION_FIGURES = ("macro_f1", "accuracy", "mae_years", "cs@5")
+_LOWER_IS_BETTER = ("loss", "mae_years")
 # More than 1000 layers times any number of epochs, so that no two runs share dropout masks.
 _DROPOUT_SEEDS = 10**8
 
@@ -45,7 +46,7 @@ class EpochLog(tf.keras.callbacks.Callback):
         self.validation = validation
         self.average = average
         self.progress = progress
-        self.monitor = config.monitor or f"{config.tasks[0]}_macro_f1"
+        self.monitor = config.monitor or "skill"
         self.state = {"history": [], "best_epoch": 0, "best_value": None, "stopped": False}
 
     def on_train_begin(self, logs=None):
@@ -73,6 +74,9 @@ class EpochLog(tf.keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Validate, choose the best epoch, and write history and checkpoint."""
         row = {"epoch": epoch + 1, **self._train_figures(logs or {}), **self._validate()}
+        if len(self.config.tasks) > 1:
+            weights = self.model.weighting.task_weights()
+            row |= {f"weight_{task}": float(weight) for task, weight in weights.items()}
         row["seconds"] = round(time.perf_counter() - self._started, 3)
         if not math.isfinite(row["loss"]):
             raise InputError(
@@ -107,11 +111,12 @@ class EpochLog(tf.keras.callbacks.Callback):
             rows, outputs = self.validation.outputs(self.model)
             figures = self.validation.metrics_of(self.model, rows, outputs, bootstrap=0)
             losses = self.validation.losses(self.model, rows, outputs)
-        row = {"val_loss": sum(losses.values())}
+        row = {"val_loss": sum(losses.values()), "val_skill": mean_skill(figures)}
         if len(losses) > 1:
             row |= {f"val_{task}_loss": loss for task, loss in losses.items()}
         for task, values in figures.items():
-            row |= {f"val_{task}_{name}": values[name] for name in _VALIDATION_FIGURES}
+            shown = [name for name in _VALIDATION_FIGURES if name in values]
+            row |= {f"val_{task}_{name}": values[name] for name in shown}
         return row
 
     def _choose(self, row: dict) -> None:
@@ -123,7 +128,7 @@ class EpochLog(tf.keras.callbacks.Callback):
         if name not in row:
             known = ", ".join(k.removeprefix("val_") for k in row if k.startswith("val_"))
             raise InputError(f"monitor={self.monitor!r} is not measured; known are {known}")
-        value = -row[name] if self.monitor.endswith("loss") else row[name]
+        value = -row[name] if self.monitor.endswith(_LOWER_IS_BETTER) else row[name]
         if self.state["best_value"] is None or value > self.state["best_value"]:
             self.state |= {"best_epoch": row["epoch"], "best_value": value}
         waited = row["epoch"] - self.state["best_epoch"]

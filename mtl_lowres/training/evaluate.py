@@ -7,10 +7,12 @@ import pandas as pd
 
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.pipeline import make_dataset
-from mtl_lowres.evaluation.classification import classification_metrics
+from mtl_lowres.evaluation.classification import UNLABELLED, classification_metrics
+from mtl_lowres.evaluation.regression import regression_metrics
 from mtl_lowres.model import MultiTaskModel
 
 _ROW = "_row"
+_IDENTIFYING = ("path", "start", "stop", "split", "subject")
 
 
 class Evaluator:
@@ -19,7 +21,8 @@ class Evaluator:
     Args:
         manifest: the rows to measure on.
         degrade: degradation recipe of the images.
-        batch_size: images a step.
+        batch_size: images or clips a step.
+        clip: which frames of a video are seen; None for images.
         seed: of a random recipe.
         cache: `"memory"`, `"disk"` (in `cache_dir`) or `"none"`.
         cache_dir: folder of the disk cache.
@@ -34,6 +37,7 @@ class Evaluator:
         degrade: str,
         batch_size: int = 256,
         *,
+        clip: str | None = None,
         seed: int = 0,
         cache: str = "memory",
         cache_dir=None,
@@ -46,6 +50,7 @@ class Evaluator:
             self.manifest.assign(**{_ROW: np.arange(len(manifest))}),
             [_ROW],
             degrade=degrade,
+            clip=clip,
             batch_size=batch_size,
             seed=seed,
             cache=cache,
@@ -65,13 +70,13 @@ class Evaluator:
         return np.concatenate(rows), {task: np.concatenate(o) for task, o in outputs.items()}
 
     def truth(self, rows: np.ndarray, task: str) -> np.ndarray:
-        """Return the class of each row, -1 where the label is missing."""
+        """Return the label of each row as float64 [n], NaN where it is missing."""
         if task not in self.manifest:
-            return np.full(len(rows), -1)
-        return pd.to_numeric(self.manifest[task].iloc[rows]).fillna(-1).to_numpy(np.int64)
+            return np.full(len(rows), np.nan)
+        return pd.to_numeric(self.manifest[task].iloc[rows]).to_numpy(np.float64, na_value=np.nan)
 
     def metrics(self, model: MultiTaskModel, bootstrap: int = 1000) -> dict[str, dict]:
-        """Return the classification figures of each task that has a label here."""
+        """Return the figures of each task that has a label here."""
         rows, outputs = self.outputs(model)
         return self.metrics_of(model, rows, outputs, bootstrap)
 
@@ -81,12 +86,18 @@ class Evaluator:
         if "subject" in self.manifest:
             subjects = self.manifest["subject"].iloc[rows].to_numpy()
         figures = {}
-        for task, probabilities in outputs.items():
+        for task, head in model.heads.items():
             truth = self.truth(rows, task)
-            if (truth >= 0).any():
+            if np.isnan(truth).all():
+                continue
+            if head.classes is None:
+                figures[task] = regression_metrics(
+                    truth, head.values(outputs[task]), subjects=subjects, bootstrap=bootstrap
+                )
+            else:
                 figures[task] = classification_metrics(
-                    truth,
-                    probabilities,
+                    np.nan_to_num(truth, nan=UNLABELLED).astype(np.int64),
+                    head.probabilities(outputs[task]),
                     subjects=subjects,
                     class_names=model.class_names.get(task),
                     bootstrap=bootstrap,
@@ -98,27 +109,50 @@ class Evaluator:
         losses = {}
         for task, head in model.heads.items():
             truth = self.truth(rows, task)
-            known = truth >= 0
+            known = ~np.isnan(truth)
             if known.any():
-                losses[task] = float(head.loss()(truth[known], outputs[task][known]))
+                dtype = np.float32 if head.classes is None else np.int64
+                labels = truth[known].astype(dtype)
+                losses[task] = float(head.loss()(labels, outputs[task][known]))
         return losses
 
     def table(self, model: MultiTaskModel, rows, outputs) -> pd.DataFrame:
         """Return one line a row: path, split, subject, and truth and answer of each task."""
-        columns = [c for c in ("path", "split", "subject") if c in self.manifest]
+        columns = [c for c in _IDENTIFYING if c in self.manifest]
         table = self.manifest[columns].iloc[rows].reset_index(drop=True)
         for task, head in model.heads.items():
+            truth = self.truth(rows, task)
             names = model.class_names.get(task)
             answers = head.decode(outputs[task], names)
-            truth = self.truth(rows, task)
-            table[f"{task}_truth"] = _class_names(truth, names)
-            table[f"{task}_prediction"] = [answer["label"] for answer in answers]
-            table[f"{task}_confidence"] = [round(answer["confidence"], 6) for answer in answers]
+            if head.classes is None:
+                table[f"{task}_truth"] = truth
+                table[f"{task}_prediction"] = [round(answer["value"], 2) for answer in answers]
+            else:
+                table[f"{task}_truth"] = _class_names(truth, names)
+                table[f"{task}_prediction"] = [answer["label"] for answer in answers]
+                table[f"{task}_confidence"] = [round(answer["confidence"], 6) for answer in answers]
         return table
+
+
+def mean_skill(figures: dict[str, dict]) -> float:
+    """Return one figure for several tasks: the mean of macro-F1 and, for ages, of the gain.
+
+    The gain is 1 - MAE / MAE of the best constant answer: 1 is perfect, 0 is no better than always
+    answering the median.
+
+    Args:
+        figures: task -> what `Evaluator.metrics` gives; NaN when no task was measured.
+    """
+    skills = [
+        task["macro_f1"] if "macro_f1" in task else 1 - task["mae_years"] / task["median_mae_years"]
+        for task in figures.values()
+    ]
+    return float(np.mean(skills)) if skills else float("nan")
 
 
 def _class_names(truth: np.ndarray, names: Sequence[str] | None) -> list[str]:
     """Return the name of each class, empty for a missing label."""
-    if names is None:
-        return ["" if index < 0 else str(index) for index in truth]
-    return ["" if index < 0 else names[index] for index in truth]
+    return [
+        "" if np.isnan(label) else str(int(label)) if names is None else names[int(label)]
+        for label in truth
+    ]

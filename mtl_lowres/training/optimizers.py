@@ -7,26 +7,70 @@ import tensorflow as tf
 
 from mtl_lowres.training.config import TrainConfig
 
+_NO_DECAY = ["bias", "gamma", "beta"]
 
-def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> tf.keras.optimizers.Optimizer:
+
+def make_optimizer(
+    config: TrainConfig, steps_per_epoch: int, trunk: list[tf.Variable] = ()
+) -> tf.keras.optimizers.Optimizer:
     """Return the optimiser of a run; its schedule depends on its step counter alone.
 
     `lazyadam` is TensorFlow Addons' Adam that leaves rows without a gradient untouched; `sgd` has
     Nesterov momentum 0.9. `adamw` decays no bias and no scale or offset of a normalisation.
+
+    Args:
+        config: the settings.
+        steps_per_epoch: batches an epoch.
+        trunk: the variables that `config.trunk_pace` slows down.
     """
     rate = learning_rate(config, steps_per_epoch)
+    clip = config.clip_norm or None
     if config.optimizer == "adam":
-        return tf.keras.optimizers.Adam(rate)
+        return tf.keras.optimizers.Adam(rate, global_clipnorm=clip)
     if config.optimizer == "sgd":
-        return tf.keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
+        return tf.keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, global_clipnorm=clip)
     if config.optimizer == "lazyadam":
         # Imported here: TensorFlow Addons is at its end of life and slow to load.
         import tensorflow_addons as tfa
 
         return tfa.optimizers.LazyAdam(rate)
-    optimizer = tf.keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    options = {"weight_decay": config.weight_decay, "global_clipnorm": clip}
+    if config.trunk_pace == 1:
+        optimizer = tf.keras.optimizers.AdamW(rate, **options)
+    else:
+        optimizer = SlowTrunkAdamW(rate, pace=config.trunk_pace, trunk=trunk, **options)
+    optimizer.exclude_from_weight_decay(var_names=_NO_DECAY)
     return optimizer
+
+
+class SlowTrunkAdamW(tf.keras.optimizers.AdamW):
+    """AdamW whose steps of some variables, weight decay included, are shortened.
+
+    Args:
+        learning_rate: number or schedule.
+        pace: factor on the steps of `trunk`, in (0, 1].
+        trunk: the variables.
+        **options: of AdamW.
+    """
+
+    def __init__(self, learning_rate, *, pace: float, trunk: list[tf.Variable], **options):
+        super().__init__(learning_rate, **options)
+        self.pace = pace
+        self._trunk = {variable.ref() for variable in trunk}
+
+    def update_step(self, gradient, variable):
+        """Move a variable against its gradient, one of the trunk by a part of the step."""
+        if variable.ref() not in self._trunk:
+            super().update_step(gradient, variable)
+            return
+        before = variable.read_value()
+        super().update_step(gradient, variable)
+        # Keras has already decayed the weight by a whole step: all but `pace` of it is undone.
+        decay = 0.0
+        if self._use_weight_decay(variable):
+            decay = self.learning_rate * self.weight_decay
+        undecayed = before / (1.0 - decay)
+        variable.assign(undecayed + self.pace * (variable - undecayed))
 
 
 def learning_rate(config: TrainConfig, steps_per_epoch: int):

@@ -9,6 +9,7 @@ import pandas as pd
 import tensorflow as tf
 
 from mtl_lowres.data.augment import parse_augment
+from mtl_lowres.data.clips import parse_clip
 from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.manifest import (
@@ -156,14 +157,17 @@ def _make_deterministic(seed: int) -> None:
 
 def _fit(model, config, manifest, run_dir, bad_files, validation, progress) -> dict:
     """Train from the last checkpoint on, leave the chosen weights in the model, return the log."""
-    train_rows = manifest[manifest["split"] == "train"]
+    # A row without a label of these tasks would cost time and teach nothing.
+    labelled = manifest[list(config.tasks)].notna().any(axis=1)
+    train_rows = manifest[(manifest["split"] == "train") & labelled]
     steps = math.ceil(len(train_rows) / config.batch_size)
-    model.compile(make_optimizer(config, steps))
+    optimizer = make_optimizer(config, steps, model.trunk.trainable_variables)
+    model.compile(optimizer, weighting=config.weighting)
     if isinstance(model.optimizer, tf.keras.optimizers.Optimizer):
         # Restoring needs its variables; those of TensorFlow Addons restore when they are made.
         model.optimizer.build(model.trainable_variables)
     average = WeightAverage(config.ema, model.weights) if config.ema else None
-    tracked = {"model": model, "optimizer": model.optimizer}
+    tracked = {"model": model, "optimizer": model.optimizer, "weighting": model.weighting}
     if average:
         tracked["average"] = average.variables
     checkpoints = Checkpoints(run_dir / "checkpoints", **tracked)
@@ -177,6 +181,7 @@ def _fit(model, config, manifest, run_dir, bad_files, validation, progress) -> d
             train_rows,
             config.tasks,
             degrade=config.degrade,
+            clip=config.clip or None,
             batch_size=config.batch_size,
             training=True,
             seed=config.seed,
@@ -215,13 +220,15 @@ def new_model(config: TrainConfig, manifest: pd.DataFrame) -> MultiTaskModel:
         )
     if config.augment:
         parse_augment(config.augment)
+    frames = (parse_clip(config.clip).frames,) if config.clip else ()
     names = manifest.attrs.get("classes", {})
     return build_model(
         trunk,
         heads=config.make_heads(task_classes(manifest, config.tasks)),
-        input_shape=(*recipe.output_size(), 3),
+        input_shape=(*frames, *recipe.output_size(), 3),
         class_names={task: names[task] for task in config.tasks if task in names},
         degrade=recipe.text,
+        clip=config.clip or None,
         **options,
     )
 
@@ -233,6 +240,7 @@ def _evaluator(config, manifest, split, run_dir, bad_files, progress) -> Evaluat
     return Evaluator(
         rows,
         config.degrade,
+        clip=config.clip or None,
         seed=config.seed,
         cache=config.cache,
         cache_dir=run_dir / "cache",

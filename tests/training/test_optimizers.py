@@ -67,3 +67,32 @@ def test_weight_average_follows_its_definition():
     with average.applied():
         np.testing.assert_allclose(weight, expected, rtol=1e-6)
     assert float(weight) == 3.0
+
+
+def test_a_slow_trunk_takes_a_part_of_the_step_decay_included():
+    """Adam's first step is the learning rate; decay adds rate * decay * weight; pace 0.25 of both.
+
+    From 2 with gradient 1: 2 - 0.1 - 0.1 * 0.05 * 2 = 1.89, or for the trunk 2 - 0.25 * 0.11.
+    """
+    config = dataclasses.replace(CONFIG, schedule="constant", trunk_pace=0.25)
+    trunk, head = (tf.Variable([2.0], name=f"{name}/kernel") for name in ("trunk", "head"))
+    bias = tf.Variable([2.0], name="trunk/bias")
+    optimizer = make_optimizer(config, 1, trunk=[trunk, bias])
+    optimizer.apply_gradients([(tf.ones(1), v) for v in (trunk, head, bias)])
+    np.testing.assert_allclose(head, [1.89], rtol=1e-5)
+    np.testing.assert_allclose(trunk, [2 - 0.25 * 0.11], rtol=1e-5)
+    np.testing.assert_allclose(bias, [2 - 0.25 * 0.1], rtol=1e-5)
+
+
+def test_clip_norm_cuts_the_gradient_of_all_weights_together():
+    """A gradient (3, 4) of norm 5 is cut to norm 1: SGD with momentum starts with 0.1 * 1.9 of it.
+
+    Nesterov's first step is rate * (1 + momentum) * gradient.
+    """
+    config = dataclasses.replace(
+        CONFIG, optimizer="sgd", weight_decay=0, schedule="constant", clip_norm=1.0
+    )
+    first, second = tf.Variable([0.0]), tf.Variable([0.0])
+    optimizer = make_optimizer(config, 1)
+    optimizer.apply_gradients([(tf.constant([3.0]), first), (tf.constant([4.0]), second)])
+    np.testing.assert_allclose([first[0], second[0]], [-0.19 * 0.6, -0.19 * 0.8], rtol=1e-5)
