@@ -6,14 +6,32 @@ posture; segments that are neither sitting, standing nor lying have no posture l
 
     python experiments/fir_action.py --data path/to/fir_action_16x16 --seeds 3
 
-`--quick` trains for one epoch, with one seed and one held-out person, in about a minute. Runs are
-resumed: start the same command again after an interruption.
+`--quick` trains for one epoch, with one seed and one held-out person, in about a minute. A run of
+32 epochs takes about two and a half minutes on one core, with `TF_ENABLE_ONEDNN_OPTS=1`; there are
+six a seed. Runs are resumed: start the same command again after an interruption.
 
 Protocols, printed with every figure:
 
 - people: train on five people, test on the sixth; six times. Each person is a test person once.
-- validation: train on four of the five, test on the fifth, for three of the pairs. The sixth is not
-  touched. All settings below were chosen in this way, the number of epochs too.
+- validation: leave a person out altogether, train on four of the others and test on the fifth,
+  for three such pairs. All settings below were chosen in this way, the number of epochs too.
+
+So people 1, 3 and 5 had a say in the settings that they are later tested with, each in one pair;
+people 2, 4 and 6 never were validation people. The figures of each are printed. The background is
+taken from all frames of a day, the test person's among them, without labels.
+
+What was tried, one seed each: action accuracy on human3 / human5 / human1 under `validation`, in
+brackets without the mean over turned views. Mostly the small person 5 told settings apart, whose
+standing looks like the sitting of others:
+
+    convolutions of single frames, background of the recording   0.946 (0.925)
+    stacks of four frames and the mean of the clip as well       0.946 (0.936)
+    the same, background of the session                          0.993 (0.989)
+      without batch norm, single frames, 12 epochs               0.879 instead of 0.939
+    in this program: turns, flips, whole shifts, 20 epochs       0.993 / 0.850 / 0.961
+    the same with scale(0.25), contrast(0.3), bilinear             -   / 0.914 /   -
+      with any angle of rotation, scale(0.3), contrast(0.4)        -   / 0.904 /   -
+    turns, rotate(15), scale(0.3), contrast(0.4), 32 epochs      0.968 / 0.943 / 0.964 (chosen)
 """
 
 import argparse
@@ -36,14 +54,14 @@ CLIPNET = TrainConfig(
     },
     degrade="area(16)",
     clip="uniform(16)",
-    augment="nearest|turn()|flip(0.5)|shift(1, whole=True)|contrast(0.2)|noise(0.02)",
+    augment="turn()|flip(0.5)|rotate(15)|shift(1)|scale(0.3)|contrast(0.4)|noise(0.02)",
     optimizer="adamw",
     learning_rate=2e-3,
     warmup_epochs=2,
     weight_decay=0.02,
     ema=0.98,
     batch_size=32,
-    epochs=20,
+    epochs=32,
     val=0,
 )
 ACTION_ONLY = dataclasses.replace(
@@ -56,8 +74,8 @@ LINES = {
     "clipnet, background of the recording": (CLIPNET, "percentile(25)"),
     "clipnet, background not removed": (CLIPNET, "none"),
 }
-# (left out altogether, tested). The two people of a day are never both out of train: a person is
-# recorded on the same day as one of those who train, as in the outer protocol.
+# (left out altogether, tested): of different days, so that as under `people` another one of the day
+# of the tested person trains.
 VALIDATION_PAIRS = (("human1", "human3"), ("human3", "human5"), ("human5", "human1"))
 
 
@@ -136,7 +154,10 @@ def main():
 
     table = pd.DataFrame([run_line(name, options) for name in options.lines])
     print(table.to_string(index=False))
-    print("known: 0.936 on the first person, a plain convolution and GRU")
+    print(
+        "known: action accuracy 0.936 on the first person, plain convolution and GRU; no published"
+    )
+    print("figure of this protocol was found")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ SIDE = 134  # of what the network sees, about a face embedding's scale; files ha
 SIZES = {"full": f"area({SIDE})"} | {
     str(side): f"area({side})|bicubic({SIDE})" for side in (64, 32, 16, 8)
 }
-ALL_SIZES = f"pick_size({SIDE}, {SIDE}, 64, 32, 16, 16, 8)|bicubic({SIDE})"
+ALL_SIZES = f"pick_size({SIDE}, {SIDE}, 64, 32, 16, 16, 16, 8)|bicubic({SIDE})"
 AGE_METHODS = {
     "mean_variance": "age(method='mean_variance')",
     "label_diversity": "age(method='label_diversity')",
@@ -43,13 +43,14 @@ AGE_METHODS = {
 FACES = TrainConfig(
     tasks=("age", "gender", "race"),
     heads={
-        "age": AGE_METHODS["mean_variance"],
+        "age": AGE_METHODS["label_distribution"],
         "gender": "attribute(label_smoothing=0.1)",
         "race": "attribute(label_smoothing=0.1)",
     },
     degrade=ALL_SIZES,
-    augment="flip(0.5)|shift(6, at='hr')|rotate(8, at='hr')|scale(0.08, at='hr')"
-    "|contrast(0.2)|brightness(0.15, per_channel=True)",
+    augment="flip(0.5, at='hr')|shift(6, at='hr')|rotate(8, at='hr')|scale(0.08, at='hr')"
+    "|contrast(0.2)|brightness(0.1, per_channel=True)",
+    weighting="fixed(age=2.5, gender=1, race=1)",
     optimizer="adamw",
     learning_rate=3e-3,
     trunk_pace=0.1,
@@ -68,7 +69,7 @@ def with_trunk(config: TrainConfig, faces: str) -> TrainConfig:
     """Return the settings with the face embedding of a folder as the trunk's start."""
     trunk = (
         f"face_resnet(weights={str(Path(faces).resolve())!r}, features='pooled', "
-        "trainable_from='conv64_down', dropout=0.3)"
+        "trainable_from='conv64_down', dropout=0.3, mirrored_views=True)"
     )
     return dataclasses.replace(config, trunk=trunk)
 

@@ -1,16 +1,22 @@
 """Layers that Keras lacks; each is registered for serialisation."""
 
 from mtl_lowres.layers.frames import FoldFrames, MeanOverFrames, UnfoldFrames
-from mtl_lowres.layers.shifted_views import MeanOfViews, ShiftedViews
+from mtl_lowres.layers.mean_of_views import MeanOfViews
+from mtl_lowres.layers.shifted_views import SHIFTS, ShiftedViews
 from mtl_lowres.layers.sloped_relu import SlopedReLU
 from mtl_lowres.layers.spatial_attention import SpatialAttention
+from mtl_lowres.layers.turned_views import TURNS, MirroredViews, TurnedViews
 
 __all__ = [
+    "SHIFTS",
+    "TURNS",
     "FoldFrames",
     "MeanOfViews",
     "MeanOverFrames",
+    "MirroredViews",
     "ShiftedViews",
     "SlopedReLU",
     "SpatialAttention",
+    "TurnedViews",
     "UnfoldFrames",
 ]

@@ -4,12 +4,12 @@ import tensorflow as tf
 
 # (down, right) in units of the shift: the image itself and its four neighbours.
 _DIRECTIONS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
-VIEWS = len(_DIRECTIONS)
+SHIFTS = len(_DIRECTIONS)
 
 
 @tf.keras.utils.register_keras_serializable("mtl_lowres")
 class ShiftedViews(tf.keras.layers.Layer):
-    """Shows the rest of a network each image at five places; `MeanOfViews` joins what it says.
+    """Shows the rest of a network each image at five places; `MeanOfViews(5)` joins what it says.
 
     In 16 pixels a person who stands half a step aside looks like another image. Averaging over
     shifts of the image makes the answer depend less on it. In training the images pass unchanged,
@@ -43,19 +43,3 @@ class ShiftedViews(tf.keras.layers.Layer):
     def get_config(self):
         """Return the constructor's arguments."""
         return {**super().get_config(), "pixels": self.pixels}
-
-
-@tf.keras.utils.register_keras_serializable("mtl_lowres")
-class MeanOfViews(tf.keras.layers.Layer):
-    """Averages features over the views that `ShiftedViews` made; in training they pass unchanged.
-
-    Input: [5 n, d] at prediction, [n, d] in training. Output: [n, d].
-    """
-
-    def call(self, features, training=None):
-        """Return the features, or at prediction their mean over the views of each image."""
-        if training:
-            return features
-        count = tf.shape(features)[0] // VIEWS
-        views = tf.reshape(features, [VIEWS, count, features.shape[-1]])
-        return tf.reduce_mean(views, axis=0)

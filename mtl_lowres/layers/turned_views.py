@@ -1,4 +1,4 @@
-"""Prediction averaged over turns and reflections, inside the graph and without parameters."""
+"""Views of a sample by turns and reflections, inside the graph and without parameters."""
 
 import tensorflow as tf
 
@@ -8,7 +8,7 @@ TURNS = 8
 
 @tf.keras.utils.register_keras_serializable("mtl_lowres")
 class TurnedViews(tf.keras.layers.Layer):
-    """Shows the rest of a network each clip in eight ways; `MeanOfTurns` joins what it says.
+    """Shows the rest of a network each clip in eight ways; `MeanOfViews(8)` joins them.
 
     For a camera that looks straight down, a room has no upper side. In training the clips pass
     unchanged, since augmentation turns them there.
@@ -30,15 +30,16 @@ class TurnedViews(tf.keras.layers.Layer):
 
 
 @tf.keras.utils.register_keras_serializable("mtl_lowres")
-class MeanOfTurns(tf.keras.layers.Layer):
-    """Averages features over the views that `TurnedViews` made; in training they pass unchanged.
+class MirroredViews(tf.keras.layers.Layer):
+    """Shows the rest of a network each image and its mirror image; `MeanOfViews(2)` joins them.
 
-    Input: [8 n, d] at prediction, [n, d] in training. Output: [n, d].
+    In training the images pass unchanged, since augmentation mirrors them there.
+
+    Input: [n, h, w, c]. Output: [2 n, h, w, c] at prediction, the input in training.
     """
 
-    def call(self, features, training=None):
-        """Return the features, or at prediction their mean over the views of each clip."""
+    def call(self, images, training=None):
+        """Return the images, or at prediction their two views."""
         if training:
-            return features
-        count = tf.shape(features)[0] // TURNS
-        return tf.reduce_mean(tf.reshape(features, [TURNS, count, features.shape[-1]]), axis=0)
+            return images
+        return tf.concat([images, tf.reverse(images, [2])], axis=0)

@@ -5,8 +5,14 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from mtl_lowres.errors import InputError
-from mtl_lowres.layers import FoldFrames, MeanOverFrames, UnfoldFrames
-from mtl_lowres.layers.turned_views import MeanOfTurns, TurnedViews
+from mtl_lowres.layers import (
+    TURNS,
+    FoldFrames,
+    MeanOfViews,
+    MeanOverFrames,
+    TurnedViews,
+    UnfoldFrames,
+)
 from mtl_lowres.registry import TRUNKS
 from mtl_lowres.trunks.clip_input import clip_input
 
@@ -76,7 +82,7 @@ def clipnet(
     x = tf.keras.layers.Bidirectional(recurrent, name=f"{name}_both_ways")(x)
     x = tf.keras.layers.Dropout(dropout, name=f"{name}_feature_dropout")(x)
     if turned_views:
-        x = MeanOfTurns(name=f"{name}_mean")(x)
+        x = MeanOfViews(TURNS, name=f"{name}_mean")(x)
     return tf.keras.Model(clip, x, name=name)
 
 

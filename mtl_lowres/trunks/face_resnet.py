@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from mtl_lowres.errors import InputError
+from mtl_lowres.layers import MeanOfViews, MirroredViews
 from mtl_lowres.registry import TRUNKS
 from mtl_lowres.trunks.image_input import image_input
 
@@ -62,6 +63,7 @@ def face_resnet(
     features: str = "embedding",
     trainable_from: str | None = None,
     dropout: float = 0.0,
+    mirrored_views: bool = False,
     name: str = "face_resnet",
 ) -> tf.keras.Model:
     """Return the face network: an image to its 128-d embedding or to 640 pooled features.
@@ -84,6 +86,8 @@ def face_resnet(
         trainable_from: name of the first block that learns, such as `"conv64_down"`; the blocks
             before it keep their weights, which saves their backward pass. None lets all learn.
         dropout: rate on the features, in [0, 1).
+        mirrored_views: average the features at prediction over the image and its mirror image, at
+            twice the time.
         name: of the model and prefix of its layers.
 
     Returns:
@@ -94,7 +98,10 @@ def face_resnet(
     """
     _check_options(input_shape, features, trainable_from, dropout)
     image = image_input(input_shape, 1, name)
-    x = _prepare(image, name)
+    x = image
+    if mirrored_views:
+        x = MirroredViews(name=f"{name}_mirrored")(x)
+    x = _prepare(x, name)
     x = _stem(x, f"{name}_{FACE_RESNET_BLOCKS[0]}")
     maps = {}
     for block in FACE_RESNET_BLOCKS[1:]:
@@ -102,6 +109,8 @@ def face_resnet(
         x = maps[block] = _block(x, width, "down" in block, f"{name}_{block}")
     # [n, 2, 2, 256] of 150x150 pixels
     x = _pooled(maps, name) if features == "pooled" else _embedding(x, name)
+    if mirrored_views:
+        x = MeanOfViews(2, name=f"{name}_mean")(x)
     if dropout:
         x = tf.keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
     model = tf.keras.Model(image, x, name=name)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from mtl_lowres.errors import InputError
 from mtl_lowres.layers import (
+    SHIFTS,
     FoldFrames,
     MeanOfViews,
     MeanOverFrames,
@@ -109,7 +110,7 @@ def mtdnn(
         x = tf.keras.layers.Concatenate(name=f"{name}_fused")([x, motion])
         x = tf.keras.layers.Dropout(dropout, name=f"{name}_fused_dropout")(x)
     if view_shift:
-        x = MeanOfViews(name=f"{name}_mean")(x)
+        x = MeanOfViews(SHIFTS, name=f"{name}_mean")(x)
     return tf.keras.Model(clip, x, name=name)
 
 

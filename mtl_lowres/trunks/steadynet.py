@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from mtl_lowres.errors import InputError
-from mtl_lowres.layers import MeanOfViews, ShiftedViews, SlopedReLU
+from mtl_lowres.layers import SHIFTS, MeanOfViews, ShiftedViews, SlopedReLU
 from mtl_lowres.registry import TRUNKS
 from mtl_lowres.trunks.image_input import image_input
 
@@ -60,7 +60,7 @@ def steadynet(
     for layer, width in enumerate(units, 1):
         x = tf.keras.layers.Dense(width, activation="relu", name=f"{name}_fc{layer}")(x)
     if view_shift:
-        x = MeanOfViews(name=f"{name}_mean")(x)
+        x = MeanOfViews(SHIFTS, name=f"{name}_mean")(x)
     return tf.keras.Model(image, x, name=name)
 
 

@@ -22,12 +22,12 @@ def test_views_are_shifts_with_repeated_border(pixels):
 def test_mean_is_over_the_views_of_one_image():
     features = np.arange(20, dtype=np.float32).reshape(10, 2)  # 5 views of 2 images
     expected = [[(0 + 4 + 8 + 12 + 16) / 5, 9], [10, 11]]
-    np.testing.assert_allclose(MeanOfViews()(features), expected)
+    np.testing.assert_allclose(MeanOfViews(5)(features), expected)
 
 
 def test_training_passes_through():
     np.testing.assert_array_equal(ShiftedViews()(IMAGES, training=True), IMAGES)
-    np.testing.assert_array_equal(MeanOfViews()(IMAGES[0, 0], training=True), IMAGES[0, 0])
+    np.testing.assert_array_equal(MeanOfViews(5)(IMAGES[0, 0], training=True), IMAGES[0, 0])
 
 
 def test_features_that_ignore_place_are_unchanged():
@@ -35,7 +35,7 @@ def test_features_that_ignore_place_are_unchanged():
     image = tf.keras.Input((5, 4, 2))
     x = ShiftedViews()(image)
     x = tf.keras.layers.GlobalMaxPooling2D()(x)
-    model = tf.keras.Model(image, MeanOfViews()(x))
+    model = tf.keras.Model(image, MeanOfViews(5)(x))
     constant = np.broadcast_to(IMAGES[:, :1, :1], IMAGES.shape)
     np.testing.assert_allclose(model(constant), IMAGES[:, 0, 0], rtol=1e-6)
     assert model(constant[:1]).shape == (1, 2)
