@@ -35,12 +35,11 @@ LIGHT = TrainConfig(
     trunk="mtdnn(backbone='steadynet', filters=64, lstm_units=48, frame_units=64)",
     degrade="area(24)",
     clip="uniform(15)",
-    # From above, a swimmer may head anywhere.
-    augment="turn()|flip(0.5)|shift(1)|brightness(0.1)|noise(0.02)",
-    learning_rate=2e-3,
+    augment="flip(0.5)|shift(1)|brightness(0.1)|noise(0.02)",
+    learning_rate=1e-3,
     warmup_epochs=1,
     weight_decay=0.02,
-    batch_size=16,
+    batch_size=8,
     epochs=30,
 )
 # The released notebook stops, lowers the learning rate and keeps an epoch by the training loss;

@@ -9,15 +9,24 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# What a notebook cannot do without, below the folder of the real data.
+NEEDED_DATA = {"mtdnn_utkface": ("utkface", "weights/face_resnet")}
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 @pytest.fixture
-def short_mode(monkeypatch, tmp_path):
-    """Environment of the kernel: short, without real data, nothing of the user's is read."""
+def short_mode(path, request, monkeypatch, tmp_path):
+    """Environment of the kernel: short, nothing of the user's is read, real data only if needed."""
     monkeypatch.setenv("MTL_LOWRES_SHORT", "1")
-    monkeypatch.delenv("MTL_LOWRES_DATA", raising=False)
+    if path.stem in NEEDED_DATA:
+        data = request.getfixturevalue("data_dir")
+        for folder in NEEDED_DATA[path.stem]:
+            if not (data / folder).is_dir():
+                pytest.skip(f"MTL_LOWRES_DATA has no folder {folder}, which this notebook reads")
+        monkeypatch.setenv("MTL_LOWRES_DATA", str(data))
+    else:
+        monkeypatch.delenv("MTL_LOWRES_DATA", raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
     # A kernel called python3 in the user's own folder may be another Python.
     for variable in ("IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):

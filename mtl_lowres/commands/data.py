@@ -58,8 +58,8 @@ def list_names(kind, json_file):
 
 @click.command(epilog="Example: mtl-lowres demo --out demo")
 @click.option("--out", default="demo", show_default=True, help="Folder for everything it makes.")
-@click.option("--samples", type=int, default=4000, show_default=True, help="Clips to draw.")
-@click.option("--epochs", type=int, default=14, show_default=True, help="Passes over them.")
+@click.option("--samples", type=int, default=3200, show_default=True, help="Clips to draw.")
+@click.option("--epochs", type=int, default=12, show_default=True, help="Passes over them.")
 @json_option
 def demo(out, samples, epochs, json_file):
     """Draw moving thermal people, learn four tasks at 16x16, report and export: no data needed."""
