@@ -47,7 +47,7 @@ def main():
     """Train all networks and print Δm and every task's figures for each weighting."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--samples", type=int, default=4000, help="clips to draw")
+    parser.add_argument("--samples", type=int, default=3200, help="clips to draw")
     parser.add_argument("--weightings", default=",".join(WEIGHTINGS))
     parser.add_argument("--out", default="runs/multitask_people", type=Path)
     parser.add_argument("--quick", action="store_true", help="one epoch, one seed")

@@ -15,6 +15,7 @@ REPORT_NAME = "report.html"
 _CHIP_SETTINGS = ("dataset", "trunk", "degrade", "augment", "epochs", "batch_size", "seed")
 _MOST_BAD_FILES = 100
 _WEIGHT = "weight_"
+_SHOWN_ONCE = ("truth", "prediction", "subject")
 
 
 def write_report(run_dir: str | Path, examples: Sequence[Mapping] | None = None) -> Path:
@@ -85,19 +86,19 @@ def pick_examples(
         right: right answers at most.
 
     Returns:
-        Columns `path`, `subject`, `truth`, `prediction`, `confidence` (float).
+        Columns `path`, `start` and `stop` (of clips that are part of a file), `subject`, `truth`,
+        `prediction`, `confidence` (float).
     """
     columns = [f"{task}_{part}" for part in ("truth", "prediction", "confidence")]
-    names = ["path", "subject", "truth", "prediction", "confidence"]
+    place = [name for name in ("path", "start", "stop", "subject") if name in predictions]
+    names = [*place, "truth", "prediction", "confidence"]
     if not {"path", "split", *columns} <= set(predictions.columns):
         return pd.DataFrame(columns=names)
     rows = predictions[(predictions["split"] == split) & (predictions[columns[0]] != "")]
-    rows = rows.reindex(columns=["path", "subject", *columns], fill_value="").set_axis(
-        names, axis=1
-    )
+    rows = rows[[*place, *columns]].set_axis(names, axis=1)
     rows["confidence"] = pd.to_numeric(rows["confidence"], errors="coerce")
     rows = rows.sort_values("confidence", ascending=False, kind="stable")
-    rows = rows.drop_duplicates(["truth", "prediction", "subject"])
+    rows = rows.drop_duplicates([name for name in names if name in _SHOWN_ONCE])
     is_right = rows["truth"] == rows["prediction"]
     good = rows[is_right]
     step = max(1, len(good) // max(right, 1))

@@ -4,7 +4,9 @@ import pytest
 
 from mtl_lowres.heads import Posture
 from mtl_lowres.model import build_model, save_model
+from mtl_lowres.training import compare
 from mtl_lowres.training.compare import average_comparisons, compare_costs, compare_runs
+from mtl_lowres.training.config import TrainConfig
 
 
 def _run(**figures):
@@ -64,3 +66,27 @@ def test_costs_add_up(tmp_path):
     assert mean["parameters"] < joint["parameters"] < together["parameters"]
     assert mean["multiply_adds"] < joint["multiply_adds"] < together["multiply_adds"]
     assert all(line["milliseconds"] > 0 for line in (joint, mean, together))
+
+
+def test_single_task_networks_are_trained_alike_but_for_the_weighting(monkeypatch, tmp_path):
+    calls = []
+
+    def record(config, manifest, run_dir, **options):
+        calls.append((config, run_dir))
+        return config.tasks
+
+    monkeypatch.setattr(compare, "train", record)
+    config = TrainConfig(
+        tasks=("posture", "age"),
+        heads={"age": "age(method='dex')"},
+        weighting="uncertainty",
+        monitor="age_mae_years",
+        epochs=7,
+    )
+    runs = compare.train_single_tasks(config, None, tmp_path)
+    assert runs == {"posture": ("posture",), "age": ("age",)}
+    (posture, posture_dir), (age, age_dir) = calls
+    assert (posture_dir, age_dir) == (tmp_path / "posture", tmp_path / "age")
+    assert (posture.heads, age.heads) == ({}, {"age": "age(method='dex')"})
+    for alone in (posture, age):
+        assert (alone.weighting, alone.monitor, alone.epochs) == ("equal", "", 7)
