@@ -96,7 +96,7 @@ def save_model(model: MultiTaskModel, folder: str | Path) -> None:
     with replacing(folder) as temporary:
         temporary.mkdir()
         write_json(temporary / _DESCRIPTION_FILE, model.description)
-        arrays = {key: weight.numpy() for key, weight in _weights_by_key(model).items()}
+        arrays = {key: weight.numpy() for key, weight in weights_by_key(model).items()}
         np.savez(temporary / _WEIGHTS_FILE, **arrays)
 
 
@@ -164,7 +164,7 @@ def _check_layer_names(trunk: tf.keras.Model, heads: dict[str, Head]) -> None:
             raise InputError(f"task name {task!r} is also a layer of the trunk: choose another")
 
 
-def _weights_by_key(model: tf.keras.Model) -> dict[str, tf.Variable]:
+def weights_by_key(model: tf.keras.Model) -> dict[str, tf.Variable]:
     """Return all weights by a name that does not depend on how often a model was built.
 
     Layer names are unique within a model; within a composite layer weight names are not, so the
@@ -205,7 +205,7 @@ def _read_description(path: Path) -> dict[str, Any]:
 
 
 def _load_weights(model: MultiTaskModel, path: Path) -> None:
-    weights = _weights_by_key(model)
+    weights = weights_by_key(model)
     try:
         with np.load(path, allow_pickle=False) as archive:
             stored = set(archive.files)

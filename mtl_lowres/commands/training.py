@@ -22,6 +22,7 @@ from mtl_lowres.errors import InputError
 @click.option("--config", "config_file", help="Take settings from the config.json of another run.")
 @click.option("--tasks", help="Columns to learn, comma-separated.  [default: posture]")
 @click.option("--trunk", help='Trunk with options, such as "lownet(slopes=(4, 2, 1))".')
+@click.option("--start", help="Run or model folder of the same trunk whose weights to start from.")
 @click.option(
     "--head",
     "heads",

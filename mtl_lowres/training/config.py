@@ -21,6 +21,8 @@ class TrainConfig:
     Attributes:
         tasks: columns of the manifest to learn.
         trunk: trunk with its options, such as `"lownet(slopes=(4, 2, 1))"`.
+        start: folder of a run or model of the same trunk whose weights to start from; empty for new
+            ones.
         heads: task -> head with its options, such as `{"posture": "posture(loss='nll')"}`; a task
             without an entry gets the head of its own name, or `attribute` where there is none.
         degrade: degradation recipe; decides the size of what the model sees.
@@ -56,6 +58,7 @@ class TrainConfig:
 
     tasks: tuple[str, ...]
     trunk: str = "lownet"
+    start: str = ""
     heads: dict[str, str] = field(default_factory=dict)
     degrade: str = "area(16)"
     clip: str = ""

@@ -30,6 +30,7 @@ from mtl_lowres.training.epochs import EpochLog
 from mtl_lowres.training.evaluate import Evaluator
 from mtl_lowres.training.optimizers import WeightAverage, make_optimizer
 from mtl_lowres.training.reporting import report_run
+from mtl_lowres.training.start import start_from
 from mtl_lowres.versions import versions
 
 
@@ -71,6 +72,8 @@ def train(
     # Before anything is written, so that a setting that cannot be used leaves no folder behind.
     _make_deterministic(config.seed)
     model = new_model(config, manifest)
+    if config.start:
+        start_from(model, config.start)
     _claim(run_dir, config, manifest, source)
     if (run_dir / "metrics.json").exists():
         if not (run_dir / "report.html").exists():  # killed just before it was written
@@ -135,11 +138,13 @@ def _claim(run_dir: Path, config: TrainConfig, manifest: pd.DataFrame, source) -
         )
         return
     stored = json.loads(config_file.read_text(encoding="utf-8"))
+    # A setting that is newer than the run had the effect of its default.
+    settings = TrainConfig.from_dict(stored["settings"]).to_dict()
     for name, value in config.to_dict().items():
-        if stored["settings"].get(name) != value:
+        if settings[name] != value:
             raise InputError(
-                f"{run_dir} holds a run with {name}={stored['settings'].get(name)!r}, not "
-                f"{value!r}: choose another folder, or remove this one"
+                f"{run_dir} holds a run with {name}={settings[name]!r}, not {value!r}: choose "
+                "another folder, or remove this one"
             )
     if stored["manifest_sha256"] != fingerprint:
         raise InputError(
