@@ -16,6 +16,20 @@ same command again after an interruption.
 Protocol: a random 70/10/20 split of the clips, each pair of action and person alike. Everybody is
 in every part, as re-identification needs. The epoch is chosen on the validation clips; the test
 clips are read once, at the end.
+
+Measured on the generated set, seed 0, 64 test clips (chance 0.25; in brackets the 95 % interval),
+by `python experiments/mtdnn_swimmers.py --seeds 1`, little more than a minute of one core a line:
+
+    light, softmax        action 0.688 (0.578 to 0.797), identity 0.891 (0.812 to 0.953)
+    light, squared hinge  action 0.703 (0.594 to 0.812), identity 0.406 (0.281 to 0.531)
+
+With the squared hinge identity is 0.43 on the 224 training clips, too: it is learnt slowly, and
+more than 30 epochs or another learning rate were not tried. The lines with the triplet loss and
+those of the published network were not run.
+
+Tried before, softmax: batch 16, learning rate 2e-3 and `turn()`, action 0.688, identity 0.828 on
+the test clips; the present settings were kept for their validation clips, 0.750 and 0.938, against
+0.562 and 0.719 at epoch 28.
 """
 
 import argparse
