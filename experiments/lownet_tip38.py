@@ -81,7 +81,7 @@ STEADYNET = TrainConfig(
     heads={"posture": "posture(loss='nll', label_smoothing=0.1)"},
     degrade="area(16)|gray()",
     augment="nearest|shift(1)|rotate(8)|scale(0.1)|aspect(0.1)"
-    "|gain(0.3)|brightness(0.1)|noise(0.02)|mixup(0.2)",
+    "|gain(0.3)|brightness(0.1)|noise(0.02, per_channel=True)|mixup(0.2)",
     optimizer="adamw",
     learning_rate=2e-3,
     warmup_epochs=3,
