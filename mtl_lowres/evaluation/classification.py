@@ -70,7 +70,7 @@ def classification_metrics(
     truth = _checked_truth(truth, *probabilities.shape)
     names = _checked_names(class_names, classes)
     labelled = truth != UNLABELLED
-    people = _checked_subjects(subjects, len(truth))[labelled]
+    people = checked_subjects(subjects, len(truth))[labelled]
     truth, probabilities = truth[labelled], probabilities[labelled]
     predicted = probabilities.argmax(axis=1)
     confusion = np.bincount(truth * classes + predicted, minlength=classes**2)
@@ -176,7 +176,8 @@ def _checked_names(class_names: Sequence[str] | None, classes: int) -> list[str]
     return [str(name) for name in class_names]
 
 
-def _checked_subjects(subjects: ArrayLike | None, samples: int) -> pd.Series:
+def checked_subjects(subjects: ArrayLike | None, samples: int) -> pd.Series:
+    """Return the person of each sample, missing where unknown."""
     if subjects is None:
         return pd.Series([None] * samples, dtype=object)
     subjects = pd.Series(np.asarray(subjects, dtype=object))

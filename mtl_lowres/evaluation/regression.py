@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from mtl_lowres.errors import InputError
-from mtl_lowres.evaluation.classification import INTERVAL_LEVEL
+from mtl_lowres.evaluation.classification import INTERVAL_LEVEL, checked_subjects
 
 CLOSE_YEARS = 5
 _BAND_YEARS = 10
@@ -63,7 +63,7 @@ def regression_metrics(
     truth = _checked_truth(truth)
     prediction = _checked_prediction(prediction, len(truth))
     labelled = ~np.isnan(truth)
-    people = _checked_subjects(subjects, len(truth))[labelled]
+    people = checked_subjects(subjects, len(truth))[labelled]
     truth, prediction = truth[labelled], prediction[labelled]
     errors = np.abs(prediction - truth)
     return {
@@ -107,15 +107,6 @@ def _checked_prediction(prediction: ArrayLike, samples: int) -> np.ndarray:
             "diverged; train again with a smaller learning rate"
         )
     return prediction
-
-
-def _checked_subjects(subjects: ArrayLike | None, samples: int) -> pd.Series:
-    if subjects is None:
-        return pd.Series([None] * samples, dtype=object)
-    subjects = pd.Series(np.asarray(subjects, dtype=object))
-    if len(subjects) != samples:
-        raise InputError(f"{len(subjects)} subjects for {samples} samples: give one a sample")
-    return subjects
 
 
 def _scores(truth: np.ndarray, prediction: np.ndarray, errors: np.ndarray) -> dict:
