@@ -62,7 +62,7 @@ def write_joint_report(
     body = [
         f"<h1>{escape(title)}</h1>{sections.notice(note)}",
         sections.table(headers, table),
-        sections.plot(task_plots.joint_figure(rows)),
+        sections.plot(task_plots.joint_figure([r for r in rows if r["change"] is not None])),
         "<h2>Cost of one sample</h2>",
         sections.table(["network", "parameters", "multiply-adds", "milliseconds"], cost_table),
         f"<h2>Runs</h2><ul>{anchors}</ul>" if anchors else "",

@@ -63,8 +63,12 @@ def compare_runs(joint: dict, single: dict[str, dict], split: str = "test") -> d
 
     Returns:
         `rows`, one dict a task (`task`, `metric`, `chance`, `single`, `joint`, `change` in per
-        cent, positive where the joint network is better), and `delta_m`, the mean change. Chance
-        is 1 / classes for macro-F1, and the MAE of always answering the median for ages.
+        cent, positive where the joint network is better; None where the single figure is 0), and
+        `delta_m`, the mean change. Chance is 1 / classes for macro-F1, and the MAE of always
+        answering the median for ages.
+
+    Raises:
+        InputError: if no task can be compared.
     """
     together, alone, chance = {}, {}, {}
     for task, figures in joint["splits"][split].items():
@@ -73,10 +77,12 @@ def compare_runs(joint: dict, single: dict[str, dict], split: str = "test") -> d
         alone[task] = {metric: single[task]["splits"][split][task][metric]}
         chance[task] = {metric: figures.get("median_mae_years") or 1 / len(figures["per_class"])}
     rows = joint_table(together, alone, chance, _LOWER_IS_BETTER)
+    # A network that got nothing right has no figure that another could be relative to.
+    known = [row for row in rows if row["change"] is not None]
     mean = delta_m(
-        {row["task"]: row["joint"] for row in rows},
-        {row["task"]: row["single"] for row in rows},
-        {row["task"] for row in rows if row["metric"] in _LOWER_IS_BETTER},
+        {row["task"]: row["joint"] for row in known},
+        {row["task"]: row["single"] for row in known},
+        {row["task"] for row in known if row["metric"] in _LOWER_IS_BETTER},
     )
     return {"rows": rows, "delta_m": mean}
 
@@ -103,7 +109,10 @@ def average_comparisons(comparisons: list[dict]) -> dict:
     }
 
 
-def _mean_std(values: list[float]) -> tuple[float, float | None]:
+def _mean_std(values: list[float | None]) -> tuple[float | None, float | None]:
+    values = [value for value in values if value is not None]
+    if not values:
+        return None, None
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return float(np.mean(values)), deviation
 

@@ -33,6 +33,20 @@ def test_change_is_relative_and_positive_where_the_joint_network_is_better():
     assert (posture["chance"], age["chance"]) == (0.25, 20.0)
 
 
+def test_a_task_without_a_right_answer_is_left_out_of_the_mean():
+    joint = _run(posture={"macro_f1": 0.5, **POSTURE}, action={"macro_f1": 0.6, **POSTURE})
+    single = {
+        "posture": _run(posture={"macro_f1": 0.0, **POSTURE}),
+        "action": _run(action={"macro_f1": 0.5, **POSTURE}),
+    }
+    comparison = compare_runs(joint, single)
+    assert comparison["rows"][0]["change"] is None
+    assert comparison["delta_m"] == pytest.approx(20)
+    average = average_comparisons([comparison, comparison])
+    assert average["rows"][0]["change"] is None
+    assert average["delta_m"] == pytest.approx(20)
+
+
 def test_average_over_seeds_has_the_sample_deviation():
     seeds = [
         {"rows": [{"task": "a", "single": s, "joint": j, "change": c}], "delta_m": c}
