@@ -13,6 +13,39 @@ one seed. Runs are resumed: start the same command again after an interruption.
 Protocol: a random 70/10/20 split of the images (NumPy's generator with seed 0 permutes the sorted
 names; people are not known). Settings, age method and epoch are chosen on the validation images;
 the test images are read once, at the end. All ages (1 to 116) are kept.
+
+Measured, 1,000 test images, mean ± deviation of three seeds, 5,645,228 parameters (published: 4.98
+years, 93.0 %, 87.0 % with 11.1 M, all of UTKFace, its own split; a linear model on frozen
+EfficientNet-Lite0 features of our split 8.0 / 88 / 72 at 128 px, 10.4 / 83 / 67 at 16 px):
+
+    size   age mae_years   age cs@5         gender accuracy   race accuracy
+    full   5.36 ± 0.17     0.612 ± 0.009    0.930 ± 0.003    0.832 ± 0.003
+    64     5.37 ± 0.15     0.609 ± 0.006    0.927 ± 0.002    0.834 ± 0.006
+    32     5.58 ± 0.16     0.603 ± 0.011    0.920 ± 0.004    0.834 ± 0.007
+    16     6.86 ± 0.23     0.516 ± 0.008    0.894 ± 0.006    0.776 ± 0.004
+    8      8.91 ± 0.21     0.436 ± 0.006    0.841 ± 0.003    0.662 ± 0.012
+
+Always answering the median age is 15.2 years off. The aims of 5.2 years at full size and of 6.5 at
+16 pixels are missed by 0.16 and 0.36 years. A run takes about 12 minutes on one core.
+
+What was tried, on the 500 validation images (their standard error is about 0.2 years, 1.2 points of
+gender, 1.7 of race), one seed each, age / gender / race:
+
+    frozen embedding network, linear heads, 134 px        6.55 / 92.8 / 84.0
+      at 118 px 7.28 / 90.4 / 83.0; aligned to 150 px 6.33 / 92.6 / 83.6
+    trained at full size alone, 4 epochs                  5.01 / 92.0 / 85.2
+    trained at 16 px alone (104 px inside), 4 epochs      16 px: 6.85 / 86.8 / 76.0
+    all sizes, 4 epochs                                   5.34 / 92.0 / 82.6
+                                                          16 px: 6.88 / 89.0 / 74.6
+    all sizes, 4 + 4 epochs with a second warm-up         5.08 / 91.2 / 85.0
+                                                          16 px: 6.71 / 87.8 / 77.0
+
+So one network for all sizes costs nothing at 16 px. Averaging over the mirror image gains about 0.1
+years. Age methods on frozen features with a hidden layer of 256 (25 epochs, two seeds, 0.04 apart
+at most, years): label distribution 5.31, DEX 5.41, mean-variance 5.49, label diversity 5.52, CORAL
+5.78, mean squared error 5.90; `--table ages` repeats that comparison with the heads of this
+package. Not tried: EfficientNet-Lite0 as a second trunk, mixup, cutout, a network for each size
+that starts from this one.
 """
 
 import argparse
@@ -79,7 +112,7 @@ def with_trunk(config: TrainConfig, faces: str) -> TrainConfig:
 
 
 def figures_at(run_dir: Path, rows: pd.DataFrame, degrade: str) -> dict[str, float]:
-    """Return the figures of a trained network on rows brought down by a recipe."""
+    """Return the figures of a trained network on rows that are brought down by a recipe."""
     model = mtl.load_model(run_dir / "model")
     tasks = Evaluator(rows, degrade, batch_size=64, cache="none").metrics(model, bootstrap=0)
     return {
