@@ -20,6 +20,16 @@ So people 1, 3 and 5 had a say in the settings that they are later tested with, 
 people 2, 4 and 6 never were validation people. The figures of each are printed. The background is
 taken from all frames of a day, the test person's among them, without labels.
 
+Measured (people, mean ± deviation of three seeds over the six people, 183,398 parameters):
+
+    action accuracy  0.9784 ± 0.0012, macro-F1 0.9784 ± 0.0013
+    posture accuracy 0.9620 ± 0.0029, macro-F1 0.9617 ± 0.0031
+    action accuracy of people 1 to 6, mean of the seeds: 0.963, 0.990, 0.976, 0.992, 0.956, 0.993;
+    the validation people 1, 3 and 5 are the harder ones.
+
+Known: 0.936 on the first person, a plain convolution and GRU on background-removed frames. No
+published figure of this protocol was found.
+
 What was tried, one seed each: action accuracy on human3 / human5 / human1 under `validation`, in
 brackets without the mean over turned views. Mostly the small person 5 told settings apart, whose
 standing looks like the sitting of others:

@@ -7,6 +7,22 @@ Draws clips of thermal people (see `mtl_lowres/datasets/people_clips.py`), bring
 every task weighting. Posture, action and age are measured on people never seen, identity on unseen
 clips of known people. Most rows know only some of the answers: an empty cell is a missing label.
 
+Measured (3,200 clips, 12 epochs, test rows, mean ± deviation of three seeds; chance 0.167, 0.100,
+0.050 and 21.2 years):
+
+                          one network a task   one network, equal   one network, uncertainty
+    posture macro-F1      0.768 ± 0.087        0.878 ± 0.013        0.895 ± 0.028
+    action macro-F1       0.833 ± 0.006        0.736 ± 0.023        0.728 ± 0.017
+    identity macro-F1     0.288 ± 0.092        0.437 ± 0.018        0.391 ± 0.005
+    age MAE, years        9.72 ± 0.16          10.68 ± 0.56         9.51 ± 0.31
+    Δm                                         +14.3 ± 13.5 %       +13.9 ± 15.9 %
+
+Sharing helps the tasks with few labels (posture has them in a third of the rows, identity in two
+fifths) a great deal and costs action, which has them nearly everywhere, an eighth. All networks
+train for as many passes over the rows that have a label of theirs, so that those of posture and
+identity alone also take fewer steps; how much of the gain is due to that was not separated.
+Learned weights keep age from losing. dwa, gradnorm, pcgrad and random have not been run here.
+
 `--quick` runs every line for one epoch with one seed, in about two minutes. Runs are resumed:
 start the same command again after an interruption.
 """
