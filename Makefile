@@ -13,7 +13,7 @@ demo: $(INSTALLED)
 	$(VENV)/bin/mtl-lowres demo --out demo
 
 test: lint
-	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
+	$(VENV)/bin/python -m pytest -n 2
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
