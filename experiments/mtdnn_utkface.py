@@ -113,7 +113,7 @@ def with_trunk(config: TrainConfig, faces: str) -> TrainConfig:
 
 def figures_at(run_dir: Path, rows: pd.DataFrame, degrade: str) -> dict[str, float]:
     """Return the figures of a trained network on rows that are brought down by a recipe."""
-    model = mtl.load_model(run_dir / "model")
+    model = mtl.load_model(run_dir)
     tasks = Evaluator(rows, degrade, batch_size=64, cache="none").metrics(model, bootstrap=0)
     return {
         "age mae_years": tasks["age"]["mae_years"],

@@ -103,11 +103,17 @@ def save_model(model: MultiTaskModel, folder: str | Path) -> None:
 def load_model(folder: str | Path) -> MultiTaskModel:
     """Return the model that `save_model` wrote, not compiled. Nothing in the folder is executed.
 
+    Args:
+        folder: of the model, or of a run that holds it as `model`.
+
     Raises:
         InputError: if a file is missing or damaged, a name in it is unknown here, or the weights
             do not fit.
     """
-    path = Path(folder) / _DESCRIPTION_FILE
+    folder = Path(folder)
+    if (folder / "model" / _DESCRIPTION_FILE).exists():
+        folder = folder / "model"
+    path = folder / _DESCRIPTION_FILE
     description = _read_description(path)
     try:
         options = description["trunk_options"]
@@ -131,7 +137,7 @@ def load_model(folder: str | Path) -> MultiTaskModel:
         raise InputError(f"{path} lacks {error}: save the model again") from error
     except (AttributeError, TypeError, ValueError) as error:
         raise InputError(f"{path} cannot be used: {_first_line(error)}") from error
-    _load_weights(model, Path(folder) / _WEIGHTS_FILE)
+    _load_weights(model, folder / _WEIGHTS_FILE)
     return model
 
 

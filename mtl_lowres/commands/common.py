@@ -1,7 +1,6 @@
 """Options and steps that several commands share."""
 
 import ast
-from pathlib import Path
 
 import click
 
@@ -67,14 +66,6 @@ def _parse_option(text: str) -> tuple[str, object]:
         return name.strip(), ast.literal_eval(value)
     except (ValueError, SyntaxError):
         return name.strip(), value
-
-
-def load_run_model(run: str):
-    """Return the model of a run folder, or of a model folder itself."""
-    from mtl_lowres.model import load_model
-
-    folder = Path(run)
-    return load_model(folder if (folder / "model.json").exists() else folder / "model")
 
 
 def print_figures(result: dict) -> None:

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from mtl_lowres.commands.common import json_option, load_run_model, write_result
+from mtl_lowres.commands.common import json_option, write_result
 
 
 @click.command(epilog="Example: mtl-lowres predict runs/a photos/*.jpg --json-lines")
@@ -18,9 +18,10 @@ def predict(run, files, json_lines, json_file):
 
     Exit status 3 when some cannot be read.
     """
+    from mtl_lowres.model import load_model
     from mtl_lowres.serving.predict import predict_files
 
-    model = load_run_model(run)
+    model = load_model(run)
     answers = []
     if not json_lines:
         click.echo("\t".join(["file", *_column_names(model.heads)]))
@@ -59,8 +60,9 @@ def _cells(answer: dict) -> list[str]:
 @json_option
 def export(run, directory, degrade, json_file):
     """Write the model as DIRECTORY/<version>/ for TensorFlow Serving."""
+    from mtl_lowres.model import load_model
     from mtl_lowres.serving.export import export as export_model
 
-    path = export_model(load_run_model(run), directory, degrade=degrade)
+    path = export_model(load_model(run), directory, degrade=degrade)
     click.echo(f"SavedModel: {path}")
     write_result({"saved_model": str(path)}, json_file)

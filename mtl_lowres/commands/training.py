@@ -8,7 +8,6 @@ import click
 from mtl_lowres.commands.common import (
     dataset_options,
     json_option,
-    load_run_model,
     print_figures,
     read_rows,
     write_result,
@@ -129,9 +128,10 @@ def _read_settings(path: str) -> dict:
 def evaluate(run, dataset, data, reader_options, manifest_csv, split, degrade, json_file):
     """Measure a trained model on the rows of a manifest."""
     from mtl_lowres.data.loading import BadFiles
+    from mtl_lowres.model import load_model
     from mtl_lowres.training.evaluate import Evaluator
 
-    model = load_run_model(run)
+    model = load_model(run)
     manifest, _ = read_rows(dataset, data, manifest_csv, reader_options)
     if split:
         if "split" not in manifest or not (manifest["split"] == split).any():

@@ -144,7 +144,7 @@ def compare_costs(
 
 
 def _cost(run: str | Path, repeats: int) -> dict[str, float]:
-    model = load_model(Path(run) / "model")
+    model = load_model(run)
     return {
         "parameters": model.count_params(),
         "multiply_adds": multiply_adds(model),

@@ -141,13 +141,20 @@ def mean_skill(figures: dict[str, dict]) -> float:
     answering the median.
 
     Args:
-        figures: task -> what `Evaluator.metrics` gives; NaN when no task was measured.
+        figures: task -> what `Evaluator.metrics` gives, at least one.
     """
     skills = [
-        task["macro_f1"] if "macro_f1" in task else 1 - task["mae_years"] / task["median_mae_years"]
+        task["macro_f1"]
+        if "macro_f1" in task
+        else _gain(task["mae_years"], task["median_mae_years"])
         for task in figures.values()
     ]
-    return float(np.mean(skills)) if skills else float("nan")
+    return float(np.mean(skills))
+
+
+def _gain(error: float, median_error: float) -> float:
+    # Where all are of one age, always answering it is perfect and nothing can be gained.
+    return 1 - error / median_error if median_error else 0.0
 
 
 def _class_names(truth: np.ndarray, names: Sequence[str] | None) -> list[str]:

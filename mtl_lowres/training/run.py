@@ -72,7 +72,7 @@ def train(
     # Before anything is written, so that a setting that cannot be used leaves no folder behind.
     _make_deterministic(config.seed)
     model = new_model(config, manifest)
-    if config.start:
+    if config.start and not (run_dir / "checkpoints").exists():
         start_from(model, config.start)
     _claim(run_dir, config, manifest, source)
     if (run_dir / "metrics.json").exists():
@@ -118,7 +118,18 @@ def prepare_manifest(config: TrainConfig, manifest: pd.DataFrame) -> pd.DataFram
         check_manifest(manifest, tasks=config.tasks, files=False)
     if not (manifest["split"] == "train").any():
         raise InputError("no row of the manifest has the split 'train': nothing to train on")
+    for split in ("train", "val"):
+        rows = manifest["split"] == split
+        if rows.any() and not (rows & _labelled(manifest, config)).any():
+            raise InputError(
+                f"no row with the split {split!r} has a label of {', '.join(config.tasks)}: give "
+                "it some, or another split"
+            )
     return manifest
+
+
+def _labelled(manifest: pd.DataFrame, config: TrainConfig) -> pd.Series:
+    return manifest[list(config.tasks)].notna().any(axis=1)
 
 
 def _claim(run_dir: Path, config: TrainConfig, manifest: pd.DataFrame, source) -> None:
@@ -163,8 +174,7 @@ def _make_deterministic(seed: int) -> None:
 def _fit(model, config, manifest, run_dir, bad_files, validation, progress) -> dict:
     """Train from the last checkpoint on, leave the chosen weights in the model, return the log."""
     # A row without a label of these tasks would cost time and teach nothing.
-    labelled = manifest[list(config.tasks)].notna().any(axis=1)
-    train_rows = manifest[(manifest["split"] == "train") & labelled]
+    train_rows = manifest[(manifest["split"] == "train") & _labelled(manifest, config)]
     steps = math.ceil(len(train_rows) / config.batch_size)
     optimizer = make_optimizer(config, steps, model.trunk.trainable_variables)
     model.compile(optimizer, weighting=config.weighting)
@@ -240,6 +250,8 @@ def new_model(config: TrainConfig, manifest: pd.DataFrame) -> MultiTaskModel:
 
 def _evaluator(config, manifest, split, run_dir, bad_files, progress) -> Evaluator | None:
     rows = manifest[manifest["split"] == split]
+    if split == "val":  # others say nothing about an epoch; test rows are all answered in the end
+        rows = rows[_labelled(rows, config)]
     if rows.empty:
         return None
     return Evaluator(

@@ -19,8 +19,7 @@ def start_from(model: MultiTaskModel, folder: str | Path) -> None:
     Raises:
         InputError: if the folder holds no model, or one of another trunk.
     """
-    folder = Path(folder)
-    saved = load_model(folder if (folder / "model.json").exists() else folder / "model")
+    saved = load_model(folder)
     theirs = weights_by_key(saved)
     ours = weights_by_key(model)
     in_trunk = {id(weight) for weight in model.trunk.weights}

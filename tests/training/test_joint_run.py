@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from mtl_lowres.datasets import read_dataset
+from mtl_lowres.errors import InputError
 from mtl_lowres.model import load_model
 from mtl_lowres.training.config import TrainConfig
-from mtl_lowres.training.run import train
+from mtl_lowres.training.evaluate import mean_skill
+from mtl_lowres.training.run import prepare_manifest, train
 
 CONFIG = TrainConfig(
     tasks=("posture", "action", "identity", "age"),
@@ -82,3 +84,20 @@ def test_the_saved_model_knows_its_clips(run_dir):
     model = load_model(run_dir / "model")
     assert model.description["clip"] == "uniform(4)"
     assert model.input_shape == (None, 4, 16, 16, 3)
+
+
+def test_skill_of_ages_is_the_gain_over_the_median():
+    assert mean_skill(
+        {"a": {"macro_f1": 0.8}, "b": {"mae_years": 5.0, "median_mae_years": 20.0}}
+    ) == (pytest.approx((0.8 + 0.75) / 2))
+    # One person, or all of one age: no constant answer can be beaten.
+    assert mean_skill({"b": {"mae_years": 5.0, "median_mae_years": 0.0}}) == 0
+
+
+def test_validation_rows_without_a_label_are_refused_by_the_tasks_name(manifest):
+    rows = manifest.copy()
+    rows.loc[rows["split"] == "val", "posture"] = pd.NA
+    rows.attrs = manifest.attrs
+    config = TrainConfig(tasks=("posture",))
+    with pytest.raises(InputError, match="split 'val' has a label of posture"):
+        prepare_manifest(config, rows)
