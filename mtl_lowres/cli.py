@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from mtl_lowres.commands import data, serving, training
+from mtl_lowres.commands import data, faces, measure, privacy, serving, training
 from mtl_lowres.errors import InputError
 
 # TensorFlow logs harmless lines as errors; what really fails also raises.
@@ -54,7 +54,12 @@ for command in (
     data.demo,
     training.train,
     training.evaluate,
+    faces.verify,
+    faces.build,
     training.report,
+    measure.sweep,
+    measure.calibrate,
+    privacy.privacy,
     serving.predict,
     serving.export,
     data.manifest,

@@ -11,6 +11,7 @@ import tensorflow as tf
 from mtl_lowres.data.clips import parse_clip
 from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.errors import InputError
+from mtl_lowres.evaluation.calibration import check_calibration
 from mtl_lowres.files import replacing, write_json
 from mtl_lowres.heads import Head
 from mtl_lowres.heads.checks import check_class_names, check_heads, registered_name
@@ -110,9 +111,7 @@ def load_model(folder: str | Path) -> MultiTaskModel:
         InputError: if a file is missing or damaged, a name in it is unknown here, or the weights
             do not fit.
     """
-    folder = Path(folder)
-    if (folder / "model" / _DESCRIPTION_FILE).exists():
-        folder = folder / "model"
+    folder = _model_folder(folder)
     path = folder / _DESCRIPTION_FILE
     description = _read_description(path)
     try:
@@ -133,12 +132,36 @@ def load_model(folder: str | Path) -> MultiTaskModel:
             **without_start,
         )
         model.description["trunk_options"] = options
+        if "calibration" in description:
+            check_calibration(description["calibration"])
+            model.description["calibration"] = description["calibration"]
     except KeyError as error:
         raise InputError(f"{path} lacks {error}: save the model again") from error
     except (AttributeError, TypeError, ValueError) as error:
         raise InputError(f"{path} cannot be used: {_first_line(error)}") from error
     _load_weights(model, folder / _WEIGHTS_FILE)
     return model
+
+
+def store_calibration(folder: str | Path, calibration: dict) -> None:
+    """Write a calibration into the `model.json` of a saved model, whole or not at all.
+
+    Args:
+        folder: of the model, or of a run that holds it as `model`.
+        calibration: see `mtl_lowres.evaluation.calibration`; it replaces an earlier one.
+
+    Raises:
+        InputError: if there is no saved model, or it is no calibration.
+    """
+    check_calibration(calibration)
+    path = _model_folder(folder) / _DESCRIPTION_FILE
+    write_json(path, _read_description(path) | {"calibration": calibration})
+
+
+def _model_folder(folder: str | Path) -> Path:
+    """Return the folder of a model, which a run holds as `model`."""
+    inner = Path(folder) / "model"
+    return inner if (inner / _DESCRIPTION_FILE).exists() else Path(folder)
 
 
 def _check_degrade(degrade: str | None, input_shape: Sequence[int]) -> None:

@@ -127,11 +127,13 @@ class MultiTaskModel(tf.keras.Model):
         self.weighting = weighting
 
     def fit(self, *args, callbacks=None, **kwargs) -> tf.keras.callbacks.History:
-        """Train as Keras does; before other callbacks, the weighting learns that an epoch ended."""
+        """Train as Keras does; the weighting's and the heads' callbacks run before the others."""
         learn = tf.keras.callbacks.LambdaCallback(
             on_epoch_end=lambda epoch, logs: self.weighting.on_epoch_end()
         )
         first = [learn] if self.heads and self.weighting else []
+        for task, head in self.heads.items():
+            first += head.callbacks(task)
         return super().fit(*args, callbacks=[*first, *tf.nest.flatten(callbacks or [])], **kwargs)
 
     def train_step(self, data) -> dict[str, tf.Tensor]:

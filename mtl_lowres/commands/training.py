@@ -22,12 +22,25 @@ from mtl_lowres.errors import InputError
 @click.option("--tasks", help="Columns to learn, comma-separated.  [default: posture]")
 @click.option("--trunk", help='Trunk with options, such as "lownet(slopes=(4, 2, 1))".')
 @click.option("--start", help="Run or model folder of the same trunk whose weights to start from.")
+@click.option("--teacher", help="Run or model folder whose answers are labels: see --head.")
+@click.option(
+    "--teacher-views",
+    type=int,
+    help="Augmented views a row that it answers once; 0: asked at every step.  [default: 0]",
+)
+@click.option(
+    "--teacher-share",
+    type=float,
+    help="Share of its probabilities in the labels of tasks that both have.  [default: 0]",
+)
+@click.option("--teacher-temperature", type=float, help="Above 1 softens them.  [default: 1]")
 @click.option(
     "--head",
     "heads",
     multiple=True,
     metavar="TASK=HEAD",
-    help="Such as \"posture=posture(loss='nll')\".",
+    help='Such as "posture=posture(loss=\'nll\')"; "face=embedding(width=128)" imitates the '
+    "embedding of --teacher and needs no column.",
 )
 @click.option("--degrade", help="Degradation recipe.  [default: area(16)]")
 @click.option("--clip", help='Frames of a video that are seen, such as "uniform(15)".')
@@ -58,6 +71,7 @@ from mtl_lowres.errors import InputError
     "--seeds", type=int, default=1, show_default=True, help="Train so many seeds; mean ± deviation."
 )
 @click.option("--cache", help="Decoded images: memory, disk or none.  [default: memory]")
+@click.option("--cache-dir", help="Folder of the disk cache, to share it.  [default: in --out]")
 @click.option(
     "--fast-decode", is_flag=True, default=None, help="Decode large JPEGs at reduced scale."
 )

@@ -3,8 +3,8 @@
 Every operation draws anew for each image of the batch, and once for all frames of a clip. The
 geometric ones are composed, in the order written, into one warp that repeats the border, so that
 an image is interpolated once (bilinearly, or not at all with `nearest`); the others follow on the
-result, in the order written; `mixup` comes last. Lengths are in pixels of the image that is
-changed: the low-resolution one, or with `at="hr"` its source.
+result, in the order written; `mixup` comes last, and `blend` before the degradation. Lengths are
+in pixels of the image that is changed: the low-resolution one, or with `at="hr"` its source.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ import functools
 
 import tensorflow as tf
 
-from mtl_lowres.data.augmentations import Mix, PixelChange, Sampling, Warp
+from mtl_lowres.data.augmentations import Blend, Mix, PixelChange, Sampling, Warp
 from mtl_lowres.data.recipe import Call, build_call, format_calls, parse_calls
 from mtl_lowres.errors import InputError
 from mtl_lowres.registry import AUGMENTATIONS
@@ -25,7 +25,7 @@ _FIRST_PLACE = 1000
 class Step:
     """An operation with the image that it changes ("lr" or "hr") and its place in the text."""
 
-    operation: Warp | PixelChange | Mix | Sampling
+    operation: Warp | PixelChange | Blend | Mix | Sampling
     at: str
     place: int
 
@@ -41,6 +41,7 @@ class Augmentation:
         text: canonical text.
         mixes: whether it has a `mixup`, for which labels must be distributions.
         has_hr: whether it changes images before they are degraded.
+        blend: the step that mixes images of two rows before they are degraded, or None.
         square_only: whether it takes square images only.
     """
 
@@ -48,6 +49,7 @@ class Augmentation:
         self.text = text
         self.mixes = any(isinstance(step.operation, Mix) for step in steps)
         self.has_hr = any(step.at == "hr" for step in steps)
+        self.blend = next((step for step in steps if isinstance(step.operation, Blend)), None)
         self.square_only = any(getattr(step.operation, "square_only", False) for step in steps)
         self._steps = steps
 
@@ -78,9 +80,13 @@ class Augmentation:
             clips = step.operation.apply(clips, step.own_seed(seed))
         return tf.clip_by_value(clips, 0.0, 1.0) if changes else clips
 
+    def draw_blend(self, seed: tf.Tensor, rows: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draw for one row the share of its own image, 1 for all, and the row to blend it with."""
+        return self.blend.operation.draw(self.blend.own_seed(seed), rows)
+
     def mix(
         self,
-        images: tf.Tensor,
+        images: tf.Tensor | dict[str, tf.Tensor],
         labels: dict[str, tf.Tensor],
         weights: dict[str, tf.Tensor],
         seed: tf.Tensor,
@@ -88,7 +94,7 @@ class Augmentation:
         """Mix each image, its labels and weights with those of another one of the batch.
 
         Args:
-            images: float32 [n, h, w, c], or clips [n, t, h, w, c].
+            images: float32 [n, h, w, c], or clips [n, t, h, w, c], or a dict of several such.
             labels: task -> float [n, classes] (distributions) or float [n].
             weights: task -> float32 [n], 0 where the label is missing. The weight of a pair is 0
                 for a task in which either label is missing.
@@ -107,10 +113,10 @@ class Augmentation:
             if not isinstance(step.operation, Mix):
                 continue
             pair_seed, share_seed = tf.unstack(tf.random.split(step.own_seed(seed)))
-            size = tf.shape(images)[0]
+            size = tf.shape(tf.nest.flatten(images)[0])[0]
             partner = tf.random.experimental.stateless_shuffle(tf.range(size), pair_seed)
             mix = functools.partial(_mix, partner, step.operation.shares(size, share_seed))
-            images = mix(images)
+            images = tf.nest.map_structure(mix, images)
             labels = {task: mix(label) for task, label in labels.items()}
             weights = {
                 task: tf.where((weight > 0) & (tf.gather(weight, partner) > 0), mix(weight), 0.0)
@@ -131,7 +137,8 @@ class Augmentation:
 def parse_augment(text: str) -> Augmentation:
     """Build the augmentation that a text describes; `list_augmentations()` names the operations.
 
-    Every operation but `mixup` takes `at="hr"`, which moves it to the image before degradation.
+    Every operation but `mixup` takes `at="hr"`, which moves it to the image before degradation;
+    `blend` is always there, once at most.
 
     Raises:
         InputError: if it cannot be read, names an unknown operation or gives a wrong argument.
@@ -145,17 +152,21 @@ def parse_augment(text: str) -> Augmentation:
         steps = [_build_step(call, place) for place, call in enumerate(calls)]
     except InputError as error:
         raise InputError(f"augmentation {text!r}: {error}") from None
+    if sum(isinstance(step.operation, Blend) for step in steps) > 1:
+        raise InputError(f"augmentation {text!r}: blend stands there twice; leave one out")
     return Augmentation(format_calls(calls), steps)
 
 
 def _build_step(call: Call, place: int) -> Step:
     arguments = dict(call.kwargs)
-    at = arguments.pop("at", "lr")
+    at = arguments.pop("at", "hr" if call.name == "blend" else "lr")
     if at not in ("lr", "hr"):
         raise InputError(f'{call}: at must be "lr" or "hr", got {at!r}')
     operation = build_call(Call(call.name, call.args, arguments), AUGMENTATIONS)
     if isinstance(operation, Mix) and "at" in call.kwargs:
         raise InputError(f"{call}: mixup is of low-resolution batches; leave out at=")
+    if isinstance(operation, Blend) and at == "lr":
+        raise InputError(f"{call}: blend is of images before they are degraded; leave out at=")
     if isinstance(operation, Warp) and operation.square_only and at == "hr":
         raise InputError(
             f"{call}: it takes square images, which sources need not be; leave out at="

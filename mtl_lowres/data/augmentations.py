@@ -1,7 +1,8 @@
 """The operations of augmentations: geometric changes, changes of values, mixtures of images.
 
-A factory per operation checks the arguments of the text and returns a `Warp`, `PixelChange` or
-`Mix`, which draw anew for each clip of a batch (an image is a clip of one frame), or a `Sampling`.
+A factory per operation checks the arguments of the text and returns a `Warp`, `PixelChange`,
+`Blend` or `Mix`, which draw anew for each clip of a batch (an image is a clip of one frame), or a
+`Sampling`.
 """
 
 import dataclasses
@@ -47,6 +48,17 @@ class Mix:
     """A mixture of pairs of images: `shares(size, seed) -> float32 [size]` of the first image."""
 
     shares: Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class Blend:
+    """A mixture of the images of two rows, for which no label holds but a teacher's answer.
+
+    `draw(seed int32 [2], rows) -> (share float32 [], partner int32 [])` of one row: the share of
+    its own image, 1 where it is left alone, and the row that it is mixed with.
+    """
+
+    draw: Callable
 
 
 def _matrices(size: tf.Tensor, a=1.0, b=0.0, x=0.0, c=0.0, d=1.0, y=0.0) -> tf.Tensor:
@@ -265,3 +277,23 @@ def mixup(alpha: float) -> Mix:
         return tf.cast(draws[0] / (draws[0] + draws[1]), tf.float32)
 
     return Mix(shares)
+
+
+@AUGMENTATIONS.register("blend")
+def blend(probability: float, least: float = 0.3) -> Blend:
+    """Mix an image with that of another row, with `probability`, before it is degraded.
+
+    The share of either is even in [`least`, 1 - `least`]. Labels are left alone, so that it is for
+    tasks alone that learn from a teacher, who is asked about the mixture.
+    """
+    probability = require_number("probability", probability, 0, 1)
+    least = require_number("least", least, 0, 0.5)
+
+    def draw(seed, rows):
+        chance, share, partner = tf.unstack(tf.random.split(seed, 3))
+        own = tf.random.stateless_uniform([], share, least, 1.0 - least)
+        chosen = tf.random.stateless_uniform([], chance) < probability
+        other = tf.random.stateless_uniform([], partner, 0, rows, tf.int32)
+        return tf.where(chosen, own, 1.0), other
+
+    return Blend(draw)

@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +15,11 @@ from mtl_lowres.data.augment import Augmentation
 from mtl_lowres.data.clips import ClipSampling
 from mtl_lowres.data.decode import decode_image, decode_near_size, explain, tolerant_map
 from mtl_lowres.data.degrade import Recipe, sample_seed
+from mtl_lowres.data.kept_arrays import keep_arrays, row_reader
 from mtl_lowres.data.video import check_part, explain_clip, is_image, read_distinct
 from mtl_lowres.errors import InputError
 
-_DECODE_BATCH = 64
+DECODE_BATCH = 64
 
 
 @dataclass
@@ -65,6 +65,7 @@ class Loader:
 
     Attributes:
         shape: of what it makes of a row: (h, w, 3), or for clips (t, h, w, 3).
+        shapes: `{"lr": shape}`; other loaders give images of several sizes, each by its name.
         repeatable: whether a row gives the same in every epoch.
     """
 
@@ -87,13 +88,10 @@ class Loader:
         if clip is not None:
             ends = (_frame_numbers(manifest, column) for column in ("start", "stop"))
             self.parts = list(zip(*ends, strict=True))
-        size = recipe.output_size(None, None)
-        if None in size:
-            raise InputError(
-                f"the recipe {recipe.text!r} does not fix the size of the images: end it with a "
-                "size, such as area(16)"
-            )
+        size = fixed_size(recipe)
         self.shape = (*size, 3) if clip is None else (clip.frames, *size, 3)
+        self.shapes = {"lr": self.shape}
+        self._read_shape = self.shape
         self.repeatable = (
             recipe.deterministic
             and (clip is None or clip.deterministic)
@@ -103,14 +101,18 @@ class Loader:
         self._clip_reasons: dict[int, str] = {}
 
     def __call__(self, index, epoch):
-        """Return (images float32 [n, *shape], ok bool [n]) of the rows `index` [n].
+        """Return ({"lr": images float32 [n, *shape]}, ok bool [n]) of the rows `index` [n].
 
         `epoch` is a number for all of them, or one each [n].
         """
+        images, ok = self.images(index, tf.broadcast_to(epoch, tf.shape(index)))
+        return {"lr": images}, ok
+
+    def images(self, index, epochs):
+        """Return what the recipe makes of the rows `index` [n], and which could be read."""
         paths = tf.gather(self._path_table, index)
-        epochs = tf.broadcast_to(epoch, tf.shape(index))
         one = self._image if self.clip is None else self._clip
-        return tolerant_map(lambda item: one(*item), (paths, index, epochs), self.shape)
+        return tolerant_map(lambda item: one(*item), (paths, index, epochs), self._read_shape)
 
     def explain(self, row: int) -> str:
         """Say in one line why a row could not be read."""
@@ -119,6 +121,21 @@ class Loader:
             return explain(path) or "could not be degraded"
         reason = self._clip_reasons.get(row) or explain_clip(path, *self.parts[row])
         return reason or "could not be degraded"
+
+    def fingerprint(self) -> str:
+        """Name the content of a cache: a changed file, recipe or option gives another name."""
+        augmentation = self.augmentation and self.augmentation.text
+        settings = f"{self.recipe.text}|{self.fast_decode}|{self.seed}|{augmentation}"
+        digest = hashlib.sha256(settings.encode())
+        if self.clip is not None:
+            digest.update(f"{self.clip.text}|{self.parts}".encode())
+        for path in self.paths:
+            try:
+                state = Path(path).stat()
+                digest.update(f"{path}|{state.st_size}|{state.st_mtime_ns}\n".encode())
+            except OSError:
+                digest.update(f"{path}|missing\n".encode())
+        return digest.hexdigest()
 
     def _image(self, path, row, epoch):
         image = self._decode(tf.io.read_file(path))
@@ -169,6 +186,21 @@ class Loader:
         return frames, b"", places
 
 
+def fixed_size(recipe: Recipe) -> tuple[int, int]:
+    """Return (height, width) of what a recipe makes of any image.
+
+    Raises:
+        InputError: if that depends on the image.
+    """
+    size = recipe.output_size(None, None)
+    if None in size:
+        raise InputError(
+            f"the recipe {recipe.text!r} does not fix the size of the images: end it with a "
+            "size, such as area(16)"
+        )
+    return size
+
+
 def _frame_numbers(manifest: pd.DataFrame, column: str) -> list[int | None]:
     if column not in manifest:
         return [None] * len(manifest)
@@ -191,75 +223,57 @@ def streamed(loader: Loader, bad_files: BadFiles) -> Callable:
             lambda: tf.ensure_shape(tf.numpy_function(record, [rejected], tf.int32), []),
         )
         with tf.control_dependencies([noted]):
-            return tf.boolean_mask(images, ok), tf.boolean_mask(index, ok)
+            good = {size: tf.boolean_mask(values, ok) for size, values in images.items()}
+            return good, tf.boolean_mask(index, ok)
 
     return fetch
 
 
-def cached(loader: Loader, cache: str, cache_dir, bad_files: BadFiles, progress: bool):
-    """Decode every row once; return a function that gathers rows, and the rows that are good."""
-    shape = (len(loader.paths), *loader.shape)
-    if cache == "memory":
-        images = np.empty(shape, np.float32)
-        ok = _decode_all(loader, images, progress)
-        table = tf.constant(images)
+def cached(loader: Loader, folder: Path | None, bad_files: BadFiles, progress: bool):
+    """Decode every row once; return a function that gathers rows, and the rows that are good.
 
-        def fetch(index, epoch):
-            return tf.gather(table, index), index
-    else:
-        images, ok = _disk_cache(loader, Path(cache_dir), shape, progress)
+    The images are kept in memory, or in files below `folder`, unless they are there already.
+    """
+    count = len(loader.paths)
+    specs = {size: ((count, *shape), np.float32) for size, shape in loader.shapes.items()}
+    arrays = keep_arrays(
+        {**specs, "ok": ((count,), bool)},
+        lambda arrays: _decode_all(loader, arrays, progress),
+        folder and folder / loader.fingerprint()[:24],
+    )
+    ok = arrays.pop("ok")
+    readers = {size: row_reader(images) for size, images in arrays.items()}
 
-        def fetch(index, epoch):
-            batch = tf.numpy_function(lambda rows: images[rows], [index], tf.float32)
-            return tf.ensure_shape(batch, [None, *shape[1:]]), index
+    def fetch(index, epoch):
+        return {size: read(index) for size, read in readers.items()}, index
 
+    return fetch, good_rows(loader, ok, bad_files)
+
+
+def good_rows(loader: Loader, ok: np.ndarray, bad_files: BadFiles) -> np.ndarray:
+    """Note the rows of a loader that could not be read and return the numbers of the others.
+
+    Raises:
+        InputError: if there are none, or more are bad than the budget allows.
+    """
     bad_files.record(_reasons(loader, np.flatnonzero(~ok)))
     if not ok.any():
         raise InputError(f"none of the {len(ok)} files of the manifest can be decoded")
-    return fetch, np.flatnonzero(ok)
+    return np.flatnonzero(ok)
 
 
 def _reasons(loader: Loader, rows: np.ndarray) -> dict[str, str]:
     return {loader.paths[row]: loader.explain(row) for row in rows}
 
 
-def _decode_all(loader: Loader, images: np.ndarray, progress: bool) -> np.ndarray:
-    """Fill `images` with all rows and return which of them are good."""
-    ok = np.zeros(len(images), bool)
-    batches = tf.data.Dataset.range(len(images)).batch(_DECODE_BATCH)
+def _decode_all(loader: Loader, arrays: dict[str, np.ndarray], progress: bool) -> None:
+    """Fill the arrays with the images of all rows, and `ok` with which of them are good."""
+    count = len(loader.paths)
+    batches = tf.data.Dataset.range(count).batch(DECODE_BATCH)
     batches = batches.map(lambda index: (index, *loader(index, 0))).prefetch(2)
     unit = "image" if loader.clip is None else "clip"
-    with tqdm(total=len(images), desc="decoding", unit=unit, disable=not progress) as bar:
-        for index, batch, good in batches.as_numpy_iterator():
-            images[index], ok[index] = batch, good
+    with tqdm(total=count, desc="decoding", unit=unit, disable=not progress) as bar:
+        for index, images, ok in batches.as_numpy_iterator():
+            for name, values in {**images, "ok": ok}.items():
+                arrays[name][index] = values
             bar.update(len(index))
-    return ok
-
-
-def _disk_cache(loader: Loader, folder: Path, shape: tuple, progress: bool):
-    """Return the memory-mapped images and which rows are good, decoding only what is not there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    key = _fingerprint(loader)
-    images_file, ok_file = folder / f"{key}.npy", folder / f"{key}.ok.npy"
-    if not (images_file.exists() and ok_file.exists()):
-        unfinished = folder / f"{key}.{os.getpid()}.part"
-        images = np.lib.format.open_memmap(unfinished, "w+", np.float32, shape)
-        ok = _decode_all(loader, images, progress)
-        images.flush()
-        np.save(ok_file, ok)
-        unfinished.rename(images_file)
-    return np.load(images_file, mmap_mode="r"), np.load(ok_file)
-
-
-def _fingerprint(loader: Loader) -> str:
-    """Name the content of a cache: a changed file, recipe or option gives another name."""
-    digest = hashlib.sha256(f"{loader.recipe.text}|{loader.fast_decode}".encode())
-    if loader.clip is not None:
-        digest.update(f"{loader.clip.text}|{loader.parts}".encode())
-    for path in loader.paths:
-        try:
-            state = Path(path).stat()
-            digest.update(f"{path}|{state.st_size}|{state.st_mtime_ns}\n".encode())
-        except OSError:
-            digest.update(f"{path}|missing\n".encode())
-    return digest.hexdigest()[:24]

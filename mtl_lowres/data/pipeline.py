@@ -7,10 +7,9 @@ import pandas as pd
 import tensorflow as tf
 
 from mtl_lowres.data.augment import parse_augment
-from mtl_lowres.data.degrade import sample_seed
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.manifest import task_classes
-from mtl_lowres.data.sources import finish, numbered_epochs, open_source
+from mtl_lowres.data.sources import epochs_of, open_source
 from mtl_lowres.errors import InputError
 
 
@@ -19,6 +18,7 @@ def make_dataset(
     tasks: Sequence[str] = (),
     *,
     degrade: str = "area(16)",
+    hr: str | None = None,
     clip: str | None = None,
     batch_size: int = 32,
     training: bool = False,
@@ -45,6 +45,8 @@ def make_dataset(
         manifest: rows with a column `path` and one column a task; an empty cell is a missing label.
         tasks: the columns to yield; none for prediction.
         degrade: degradation recipe; it must fix the size of the result.
+        hr: recipe of a high resolution to yield beside the low one; `degrade` is then applied to
+            what it makes of the (augmented) file. Augmentation `at="lr"` leaves it alone.
         clip: which frames of a video or array file to take, such as `"uniform(15)"`; see
             `parse_clip` for the rules. An image is a clip of one frame, repeated. A row may name
             a part of its file in the columns `start` and `stop` (frames, half-open; empty: all).
@@ -64,9 +66,9 @@ def make_dataset(
 
     Returns:
         A `tf.data.Dataset` of `(images, labels, weights)`: images float32 [n, h, w, 3] in [0, 1],
-        or clips [n, t, h, w, 3]; labels a dict of int32 [n] (float32 [n, classes] with mixup;
-        float32 [n] for continuous tasks); weights a dict of float32 [n], 0 where the label is
-        missing.
+        or clips [n, t, h, w, 3], and with `hr` a dict `{"hr": ..., "lr": ...}` of them; labels a
+        dict of int32 [n] (float32 [n, classes] with mixup; float32 [n] for continuous tasks);
+        weights a dict of float32 [n], 0 where the label is missing.
 
     Raises:
         InputError: an option cannot be used, or more files are bad than the budget allows.
@@ -90,6 +92,7 @@ def make_dataset(
         manifest,
         tasks,
         degrade=degrade,
+        hr=hr,
         clip=clip,
         augmentation=augmentation,
         depths=depths,
@@ -100,17 +103,14 @@ def make_dataset(
         bad_files=bad_files if bad_files is not None else BadFiles(len(manifest)),
         progress=progress,
     )
-
-    def one_epoch(epoch):
-        order = tf.constant(source.rows)
-        if training:
-            order = tf.random.experimental.stateless_shuffle(order, sample_seed(seed, epoch, 0))
-        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
-        batches = batches.map(lambda index: source.batch(index, epoch))
-        return finish(batches, augmentation, seed, epoch)
-
-    dataset = numbered_epochs(one_epoch, first_epoch) if training else one_epoch(0)
-    if source.kept:  # otherwise a batch of bad files alone would be missing from the count
-        steps = -(-len(source.rows) // batch_size)
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
+    dataset = epochs_of(
+        source.rows,
+        source.batch,
+        augmentation,
+        batch_size=batch_size,
+        training=training,
+        seed=seed,
+        first_epoch=first_epoch,
+        all_good=source.kept,
+    )
     return dataset.prefetch(2)

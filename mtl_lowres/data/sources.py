@@ -13,12 +13,13 @@ from mtl_lowres.data.clips import parse_clip
 from mtl_lowres.data.degrade import parse_recipe, sample_seed
 from mtl_lowres.data.loading import BadFiles, Loader, cached, streamed
 from mtl_lowres.data.manifest import CONTINUOUS_TASKS
+from mtl_lowres.data.two_sizes import TwoSizeLoader
 from mtl_lowres.errors import InputError
 
 # Keeps the random numbers of batch augmentation apart from those of per-sample degradation.
 _AUGMENT_STREAM = 1_000_003
 
-Batch = tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]
+Batch = tuple[tf.Tensor | dict[str, tf.Tensor], dict[str, tf.Tensor], dict[str, tf.Tensor]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Source:
     Attributes:
         rows: numbers of the rows that can be read; when streamed, of all.
         kept: whether the rows lie in a cache.
-        shape: of one image or clip.
-        fetch: (rows [n], epoch) -> (images [k, *shape], the rows [k] that could be read).
+        shape: of one image or clip, at low resolution.
+        fetch: (rows [n], epoch) -> (images by resolution, the rows [k] that could be read).
         labels: task -> (labels, weights), both over all rows.
     """
 
@@ -42,6 +43,7 @@ class Source:
     def batch(self, index: tf.Tensor, epoch: tf.Tensor) -> Batch:
         """Return (images, labels, weights) of those rows `index` [n] that can be read."""
         images, rows = self.fetch(index, epoch)
+        images = images if "hr" in images else images["lr"]
         labels = {task: tf.gather(values, rows) for task, (values, _) in self.labels.items()}
         weights = {task: tf.gather(known, rows) for task, (_, known) in self.labels.items()}
         return images, labels, weights
@@ -52,6 +54,7 @@ def open_source(
     tasks: Sequence[str],
     *,
     degrade: str,
+    hr: str | None = None,
     clip: str | None,
     augmentation: Augmentation | None,
     depths: dict[str, int] | None,
@@ -76,24 +79,111 @@ def open_source(
         raise InputError("cache='disk' needs cache_dir, the folder to keep the images in")
     if len(manifest) == 0:
         raise InputError("the manifest has no rows to make a dataset of")
+    loader = open_loader(
+        manifest,
+        tasks,
+        degrade=degrade,
+        hr=hr,
+        clip=clip,
+        augmentation=augmentation,
+        seed=seed,
+        fast_decode=fast_decode,
+    )
+    kept = loader.repeatable and cache != "none"
+    if kept:
+        folder = Path(cache_dir) if cache == "disk" else None
+        fetch, rows = cached(loader, folder, bad_files, progress)
+    else:
+        fetch, rows = streamed(loader, bad_files), np.arange(len(manifest))
+    return Source(rows, kept, loader.shape, fetch, label_tables(manifest, tasks, depths))
+
+
+def open_loader(
+    manifest: pd.DataFrame,
+    tasks: Sequence[str],
+    *,
+    degrade: str,
+    hr: str | None,
+    clip: str | None,
+    augmentation: Augmentation | None,
+    seed: int,
+    fast_decode: bool,
+) -> Loader:
+    """Return what reads the rows of a manifest; options are those of `make_dataset`.
+
+    Raises:
+        InputError: an option cannot be used.
+    """
     recipe = parse_recipe(degrade)
     sampling = parse_clip(clip) if clip else None
-    loader = Loader(manifest, recipe, augmentation, seed, fast_decode, sampling)
+    check_blend(augmentation, tasks, guided=hr is not None)
+    options = (augmentation, seed, fast_decode, sampling)
+    if hr is None:
+        loader = Loader(manifest, recipe, *options)
+    else:
+        loader = TwoSizeLoader(manifest, parse_recipe(hr), recipe, *options)
     if augmentation and augmentation.square_only and loader.shape[-3] != loader.shape[-2]:
         raise InputError(
             f"augment={augmentation.text!r} takes square images, and degrade={recipe.text!r} gives "
             f"{loader.shape[-3]} x {loader.shape[-2]}: change one of the two"
         )
-    labels = _label_table(manifest, tasks)
-    if depths is not None:
-        labels = _one_hot(labels, depths)
-    kept = loader.repeatable and cache != "none"
-    if kept:
-        fetch, rows = cached(loader, cache, cache_dir, bad_files, progress)
-    else:
-        fetch, rows = streamed(loader, bad_files), np.arange(len(manifest))
-    tables = {task: tuple(map(tf.constant, pair)) for task, pair in labels.items()}
-    return Source(rows, kept, loader.shape, fetch, tables)
+    return loader
+
+
+def check_blend(augmentation: Augmentation | None, tasks: Sequence[str], guided: bool) -> None:
+    """Check that images are not blended where their labels are those of one row.
+
+    Args:
+        augmentation: may blend.
+        tasks: those with labels from the manifest.
+        guided: whether a teacher is asked about the images.
+
+    Raises:
+        InputError: if it blends and there is a task, or no teacher.
+    """
+    if augmentation is None or augmentation.blend is None or (guided and not tasks):
+        return
+    reason = f"the labels of {', '.join(tasks)} are of one row" if tasks else "no teacher is asked"
+    raise InputError(
+        f"augment={augmentation.text!r} blends the images of two rows, but {reason}: leave blend "
+        "out, or learn from a teacher's embedding alone"
+    )
+
+
+def epochs_of(
+    rows: np.ndarray,
+    batch_of: Callable,
+    augmentation: Augmentation | None,
+    *,
+    batch_size: int,
+    training: bool,
+    seed: int,
+    first_epoch: int,
+    all_good: bool,
+) -> tf.data.Dataset:
+    """Return the batches of an epoch; with `training` each iteration is the next, shuffled, one.
+
+    Args:
+        rows: numbers of the rows.
+        batch_of: (rows [n], epoch) -> (images, labels, weights).
+        augmentation: of the low-resolution batches.
+        batch_size, training, seed, first_epoch: as in `make_dataset`.
+        all_good: whether all rows can be read, so that the number of batches is known.
+    """
+
+    def one_epoch(epoch):
+        order = tf.constant(rows)
+        if training:
+            order = tf.random.experimental.stateless_shuffle(order, sample_seed(seed, epoch, 0))
+        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        batches = batches.map(lambda index: batch_of(index, epoch))
+        return finish(batches, augmentation, seed, epoch)
+
+    dataset = numbered_epochs(one_epoch, first_epoch) if training else one_epoch(0)
+    if all_good:  # otherwise a batch of bad files alone would be missing from the count
+        steps = -(-len(rows) // batch_size)
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
+    return dataset
 
 
 def finish(
@@ -101,14 +191,17 @@ def finish(
 ) -> tf.data.Dataset:
     """Leave out batches of bad files alone, and augment the others."""
     batches = batches.enumerate()
-    batches = batches.filter(lambda step, batch: tf.shape(batch[0])[0] > 0)
+    batches = batches.filter(lambda step, batch: tf.shape(tf.nest.flatten(batch[0])[0])[0] > 0)
 
     def augment(step, batch):
         if augmentation is None:
             return batch
         images, labels, weights = batch
         key = sample_seed(seed + _AUGMENT_STREAM, epoch, step)
-        images = augmentation.images(images, key, at="lr")
+        if isinstance(images, dict):
+            images = {**images, "lr": augmentation.images(images["lr"], key, at="lr")}
+        else:
+            images = augmentation.images(images, key, at="lr")
         if augmentation.mixes:
             return augmentation.mix(images, labels, weights, key)
         return images, labels, weights
@@ -123,24 +216,23 @@ def numbered_epochs(one_epoch: Callable, first_epoch: int) -> tf.data.Dataset:
     return start.flat_map(one_epoch)
 
 
-def _label_table(manifest: pd.DataFrame, tasks: Sequence[str]) -> dict[str, tuple]:
-    """Return task -> (values [rows], weights [rows]); a missing label is 0 with weight 0."""
-    table = {}
+def label_tables(
+    manifest: pd.DataFrame, tasks: Sequence[str], depths: dict[str, int] | None
+) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
+    """Return task -> (labels, weights), both over all rows; a missing label is 0 with weight 0.
+
+    Args:
+        depths: classes a task, to turn labels into distributions, which can be averaged.
+    """
+    tables = {}
     for task in tasks:
         values = pd.to_numeric(manifest[task])
-        dtype = np.float32 if task in CONTINUOUS_TASKS else np.int32
-        table[task] = (
-            values.fillna(0).to_numpy(dtype),
-            values.notna().to_numpy(np.float32),
-        )
-    return table
-
-
-def _one_hot(labels: dict[str, tuple], depths: dict[str, int]) -> dict[str, tuple]:
-    """Turn class labels into distributions, which mixup can average."""
-    return {
-        task: (values, weights)
-        if task in CONTINUOUS_TASKS
-        else (np.eye(depths[task], dtype=np.float32)[values], weights)
-        for task, (values, weights) in labels.items()
-    }
+        known = values.notna().to_numpy(np.float32)
+        if task in CONTINUOUS_TASKS:
+            labels = values.fillna(0).to_numpy(np.float32)
+        else:
+            labels = values.fillna(0).to_numpy(np.int32)
+            if depths is not None:
+                labels = np.eye(depths[task], dtype=np.float32)[labels]
+        tables[task] = tf.constant(labels), tf.constant(known)
+    return tables

@@ -9,10 +9,13 @@ from mtl_lowres.datasets import (
     csv_file,
     fir_action,
     folder,
+    lfw,
+    pairs,
     people,
     swimmers,
     tip38,
     utkface,
+    webface,
 )
 from mtl_lowres.datasets.people import generate_people
 from mtl_lowres.datasets.swimmers_demo import make_swimmers
@@ -24,13 +27,16 @@ __all__ = [
     "fir_action",
     "folder",
     "generate_people",
+    "lfw",
     "list_datasets",
     "make_swimmers",
+    "pairs",
     "people",
     "read_dataset",
     "swimmers",
     "tip38",
     "utkface",
+    "webface",
 ]
 
 list_datasets = DATASETS.list

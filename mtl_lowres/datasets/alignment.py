@@ -14,8 +14,8 @@ from tqdm import tqdm
 from mtl_lowres.errors import InputError
 from mtl_lowres.files import replacing, write_json
 
-# Left eye, right eye, nose, left and right corner of the mouth, x and y in a face of 96x112 pixels
-# (SphereFace's template).
+# Left eye, right eye, nose, left and right corner of the mouth, x and y in a face that is 96 pixels
+# wide and 112 high (SphereFace's template).
 TEMPLATE = np.array(
     [
         (30.2946, 51.6963),
@@ -25,17 +25,33 @@ TEMPLATE = np.array(
         (62.7299, 92.2041),
     ]
 )
+_TEMPLATE_SIZE = (112, 96)
 # The side of a chip at which `zoom` enlarges the template by exactly itself.
 _REFERENCE_SIDE = 150
 _SETTINGS_FILE = "alignment.json"
 
 
-def face_points(side: int = 150, zoom: float = 1.4) -> np.ndarray:
+def face_points(
+    side: int = 150, zoom: float = 1.4, size: tuple[int, int] | None = None
+) -> np.ndarray:
     """Return where the five points lie in an aligned chip, float64 [5, 2], x and y in pixels.
 
-    The mean of the points is the middle of the chip. At the defaults this is how the 128-d face
-    network of dlib sees a face; a larger zoom shows less around it, whatever the side.
+    In a square chip the mean of the points is the middle. At the defaults this is how the 128-d
+    face network of dlib sees a face; a larger zoom shows less around it, whatever the side.
+
+    With a `size` they lie as in SphereFace's template of 112x96 pixels, which is scaled until it
+    just fits and put in the middle: (112, 96) is the template as published, (112, 112) that of
+    ArcFace.
+
+    Args:
+        side: of a square chip, in pixels.
+        zoom: of a square chip.
+        size: (height, width) of the chip, in place of `side` and `zoom`.
     """
+    if size is not None:
+        scale = min(size[0] / _TEMPLATE_SIZE[0], size[1] / _TEMPLATE_SIZE[1])
+        top, left = (np.array(size) - scale * np.array(_TEMPLATE_SIZE)) / 2
+        return TEMPLATE * scale + (left, top)
     centred = TEMPLATE - TEMPLATE.mean(axis=0)
     return centred * zoom * side / _REFERENCE_SIDE + side / 2
 
@@ -72,9 +88,13 @@ def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def align_face(
-    image: np.ndarray, points: np.ndarray, side: int = 150, zoom: float = 1.4
+    image: np.ndarray,
+    points: np.ndarray,
+    side: int = 150,
+    zoom: float = 1.4,
+    size: tuple[int, int] | None = None,
 ) -> np.ndarray:
-    """Return the face as a square chip, turned and scaled so that its points lie as they should.
+    """Return the face as a chip, turned and scaled so that its points lie as they should.
 
     Cubic interpolation; what lies outside the image repeats its edge. A face that shrinks to less
     than two thirds is drawn two or more times as large and averaged down, without which fine
@@ -84,13 +104,15 @@ def align_face(
         image: uint8 [h, w, c].
         points: left eye, right eye, nose, left and right corner of the mouth, [5, 2], x and y in
             pixels. Left is the side of the image.
-        side: of the chip, in pixels.
+        side: of a square chip, in pixels.
         zoom: see `face_points`.
+        size: (height, width) of the chip, in place of `side` and `zoom`; see `face_points`.
 
     Returns:
-        uint8 [side, side, c].
+        uint8 [side, side, c], or [height, width, c].
     """
-    matrix = similarity_transform(points, face_points(side, zoom))
+    height, width = size or (side, side)
+    matrix = similarity_transform(points, face_points(side, zoom, size))
     scale = np.sqrt(np.abs(np.linalg.det(matrix[:, :2])))
     factor = max(1, round(1 / scale))
     # The middle of the first pixel lies at (factor - 1) / 2 in the enlarged chip.
@@ -98,11 +120,11 @@ def align_face(
     chip = cv2.warpAffine(
         image,
         enlarged,
-        (side * factor, side * factor),
+        (width * factor, height * factor),
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return cv2.resize(chip, (side, side), interpolation=cv2.INTER_AREA) if factor > 1 else chip
+    return cv2.resize(chip, (width, height), interpolation=cv2.INTER_AREA) if factor > 1 else chip
 
 
 def read_landmarks(path: str | Path) -> dict[str, np.ndarray]:
@@ -141,6 +163,8 @@ def align_files(
     *,
     side: int = 150,
     zoom: float = 1.4,
+    size: tuple[int, int] | None = None,
+    points: dict[str, np.ndarray] | None = None,
 ) -> list[Path]:
     """Write an aligned PNG of each face to `folder/<name>.png`, and only those not yet there.
 
@@ -149,10 +173,12 @@ def align_files(
 
     Args:
         files: name in the landmarks -> image file.
-        landmarks_csv: see `read_landmarks`.
+        landmarks_csv: see `read_landmarks`; any file where `points` are given.
         folder: made if missing; it must hold nothing but faces aligned with the same settings.
-        side: of the chips, in pixels.
+        side: of square chips, in pixels.
         zoom: see `face_points`.
+        size: (height, width) of the chips, in place of `side` and `zoom`; see `face_points`.
+        points: what was read from `landmarks_csv` where it has another form: name -> [5, 2].
 
     Returns:
         The chip of each file, in order; the file itself if it cannot be decoded, so that reading
@@ -162,10 +188,10 @@ def align_files(
         InputError: if the landmarks cannot be read, a setting is out of range, or the folder holds
             something else.
     """
-    if not isinstance(side, int) or side < 8 or not zoom > 0:
-        raise InputError(f"side={side!r} and zoom={zoom!r}: give at least 8 pixels and above 0")
-    folder, landmarks = Path(folder).absolute(), read_landmarks(landmarks_csv)
-    _claim_folder(folder, Path(landmarks_csv), side, zoom)
+    settings = _checked_settings(side, zoom, size)
+    folder, landmarks = Path(folder).absolute(), points or read_landmarks(landmarks_csv)
+    digest = hashlib.sha256(Path(landmarks_csv).read_bytes()).hexdigest()
+    _claim_folder(folder, settings | {"landmarks_sha256": digest})
     usual = np.median(list(landmarks.values()), axis=0)
 
     def align(item: tuple[str, Path]) -> Path:
@@ -178,7 +204,7 @@ def align_files(
         image = cv2.imdecode(contents, cv2.IMREAD_COLOR) if len(contents) else None
         if image is None:
             return file
-        chip = align_face(image, landmarks.get(name, usual), side, zoom)
+        chip = align_face(image, landmarks.get(name, usual), side, zoom, size)
         with replacing(chip_file) as temporary:
             temporary.write_bytes(cv2.imencode(".png", chip)[1].tobytes())
         return chip_file
@@ -188,13 +214,26 @@ def align_files(
         return list(tqdm(aligned, "aligning", len(files), unit="face", delay=2))
 
 
-def _claim_folder(folder: Path, landmarks_csv: Path, side: int, zoom: float) -> None:
+def _checked_settings(side: int, zoom: float, size: tuple[int, int] | None) -> dict:
+    """Return what decides how a chip looks, as it is recorded."""
+    if size is None:
+        if not _is_side(side) or not zoom > 0:
+            raise InputError(f"side={side!r} and zoom={zoom!r}: give at least 8 pixels and above 0")
+        return {"side": side, "zoom": zoom}
+    pair = isinstance(size, (tuple, list)) and len(size) == 2
+    if not pair or not all(map(_is_side, size)):
+        raise InputError(
+            f"size={size!r}: give (height, width) of at least 8 pixels, such as (112, 96)"
+        )
+    return {"size": list(size)}
+
+
+def _is_side(pixels) -> bool:
+    return isinstance(pixels, int) and pixels >= 8
+
+
+def _claim_folder(folder: Path, settings: dict) -> None:
     """Write the settings of a new folder, or check that those of an old one are the same."""
-    settings = {
-        "side": side,
-        "zoom": zoom,
-        "landmarks_sha256": hashlib.sha256(landmarks_csv.read_bytes()).hexdigest(),
-    }
     if not folder.exists() or not any(folder.iterdir()):
         write_json(folder / _SETTINGS_FILE, settings)
         return

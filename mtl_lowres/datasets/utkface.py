@@ -37,6 +37,7 @@ def read_utkface(
     aligned: str | Path | None = None,
     aligned_side: int = 150,
     aligned_zoom: float = 1.4,
+    aligned_size: tuple[int, int] | None = None,
     landmarks: str | Path | None = None,
 ) -> pd.DataFrame:
     """Read a folder of UTKFace, and align its faces if asked to.
@@ -57,6 +58,8 @@ def read_utkface(
             without landmarks gets the median ones of the set.
         aligned_side: side of the aligned faces in pixels.
         aligned_zoom: how closely they are cropped; see `alignment.face_points`.
+        aligned_size: (height, width) of the aligned faces, such as (112, 96) for SphereFace's
+            template, in place of `aligned_side` and `aligned_zoom`.
         landmarks: CSV of name and five points x,y a face; default: `landmarks.csv` in the folder.
 
     Returns:
@@ -86,6 +89,7 @@ def read_utkface(
                 aligned,
                 side=aligned_side,
                 zoom=aligned_zoom,
+                size=aligned_size,
             )
         ]
     manifest.attrs = {"classes": {task: list(names) for task, names in CLASSES.items()}}

@@ -7,6 +7,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from mtl_lowres.errors import InputError
+from mtl_lowres.evaluation.calibration import (
+    calibration_error,
+    is_distribution,
+    reliability_table,
+)
 
 UNLABELLED = -1
 TOP_K = 5
@@ -27,7 +32,8 @@ def classification_metrics(
 
     Args:
         truth: class index [n]; -1 or a missing value marks an unlabelled sample, which is left out.
-        probabilities: [n, classes]; only their order matters, so that logits do as well.
+        probabilities: [n, classes]; for all but the calibration only their order matters, so that
+            logits do as well.
         subjects: the person each sample shows [n], or None. Samples whose subject is missing count
             together as one more person.
         class_names: one name a class; the class indices when None.
@@ -46,6 +52,9 @@ def classification_metrics(
           as accuracy, 98.94 % where top-1 is about 79.9 %.
         - `top5_accuracy`: share of samples whose true class is among the five most probable; only
           present with more than five classes.
+        - `expected_calibration_error`: mean gap between confidence and accuracy over 15 bins (Guo
+          et al., 2017), and `reliability`, those bins (see `reliability_table`); None and an empty
+          list where the rows are no probabilities.
         - `per_class`: list of {"name", "precision", "recall", "f1", "support"}; a ratio without a
           denominator (a class never predicted, or never shown) is 0.
         - `confusion_matrix`: counts, a list of rows; row = truth, column = prediction.
@@ -78,6 +87,7 @@ def classification_metrics(
 
     return {
         **_scores(truth, probabilities, confusion),
+        **_calibration(truth, probabilities),
         "per_class": _per_class(confusion, names),
         "confusion_matrix": confusion.tolist(),
         "interval": _interval(truth, predicted, people, classes, bootstrap, seed),
@@ -204,6 +214,16 @@ def _scores(truth: np.ndarray, probabilities: np.ndarray, confusion: np.ndarray)
         ranked = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP_K]
         scores["top5_accuracy"] = float((ranked == truth[:, None]).any(axis=1).mean())
     return scores
+
+
+def _calibration(truth: np.ndarray, probabilities: np.ndarray) -> dict:
+    reliability = []
+    if len(truth) and is_distribution(probabilities):
+        reliability = reliability_table(probabilities, truth)
+    return {
+        "expected_calibration_error": calibration_error(reliability),
+        "reliability": reliability,
+    }
 
 
 def _class_counts(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

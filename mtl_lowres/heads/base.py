@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from mtl_lowres.errors import InputError
+
 
 class Head:
     """Everything about one task: its output, loss, metrics, and how an output reads and is served.
@@ -13,11 +15,30 @@ class Head:
     head can build several models.
 
     Attributes:
-        classes: number of classes, or None where the output is a number rather than a choice. Such
-            a head is called continuous, and has `values` and `unit` beside what is defined here.
+        classes: number of classes of a head that chooses among them, else None.
+        unit: of the number that a continuous head answers, such as `"years"`, else None. Such a
+            head has `values` beside what is defined here. A head with neither classes nor a unit
+            answers an embedding and nothing else.
     """
 
     classes: int | None = None
+    unit: str | None = None
+
+    @property
+    def embeds(self) -> bool:
+        """Whether the output holds an embedding, which `embedding_of` takes out of it."""
+        return False
+
+    def embedding_of(self, outputs):
+        """Return the embeddings float32 [n, d] within outputs, a tensor or an array.
+
+        Raises:
+            InputError: if the head has none.
+        """
+        raise InputError(
+            f"the head {type(self).__name__} has no embedding: use Embedding(), or Identity with "
+            "the option embedding"
+        )
 
     def build(self, features: tf.Tensor, name: str) -> tf.Tensor:
         """Add the head's layers to a graph and return its output.
@@ -39,6 +60,14 @@ class Head:
         """Return new metrics; they take the same labels, outputs and sample weights as the loss."""
         raise NotImplementedError(f"{type(self).__name__} must define metrics()")
 
+    def callbacks(self, task: str) -> list[tf.keras.callbacks.Callback]:
+        """Return the callbacks that `fit` runs for the head, none by default.
+
+        Args:
+            task: of the head in the model that is trained.
+        """
+        return []
+
     def decode(
         self, outputs: np.ndarray, class_names: list[str] | None = None
     ) -> list[dict[str, Any]]:
@@ -49,8 +78,8 @@ class Head:
             class_names: name of each class; without them a class is called by its index.
 
         Returns:
-            One dict a sample with at least `label`, text; `index` and `confidence` where there are
-            classes, and `value` and `unit` where there are none.
+            One dict a sample with at least `label`, text; beside it `index` and `confidence` where
+            there are classes, `value` and `unit` of a number, `embedding` where there is no more.
         """
         raise NotImplementedError(f"{type(self).__name__} must define decode(outputs)")
 

@@ -1,6 +1,8 @@
-"""Options that belong to one choice of a head's loss or method."""
+"""Checks of the options that a user gives a head."""
 
 from typing import Any
+
+import numpy as np
 
 from mtl_lowres.errors import InputError
 
@@ -30,3 +32,30 @@ def used_options(
                 f"{' or '.join(map(repr, users))}"
             )
     return given
+
+
+def checked_integer(option: str, value: int, least: int) -> int:
+    """Return an integer of at least `least` as Python's own.
+
+    Raises:
+        InputError: if it is none; the message names the option.
+    """
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise InputError(f"{option}={value!r} cannot be used: give an integer of at least {least}")
+    return int(value)
+
+
+def checked_width(option: str, width: int) -> int:
+    """Return the width of an embedding: an integer of at least 2, or 0 for the features' own.
+
+    Raises:
+        InputError: if it is neither; the message names the option.
+    """
+    width = checked_integer(option, width, 0)
+    if width == 1:
+        raise InputError(
+            f"{option}=1 cannot be used: give a width of at least 2, or 0 to leave the features as "
+            "they are"
+        )
+    return width

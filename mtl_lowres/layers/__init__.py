@@ -1,5 +1,12 @@
 """Layers that Keras lacks; each is registered for serialisation."""
 
+from mtl_lowres.layers.cosine_logits import (
+    CentreDistances,
+    CosineLogits,
+    StandardisedLength,
+    VectorLength,
+)
+from mtl_lowres.layers.feature_scale import FeatureScale
 from mtl_lowres.layers.frames import FoldFrames, MeanOverFrames, UnfoldFrames
 from mtl_lowres.layers.mean_of_views import MeanOfViews
 from mtl_lowres.layers.shifted_views import SHIFTS, ShiftedViews
@@ -10,6 +17,9 @@ from mtl_lowres.layers.turned_views import TURNS, MirroredViews, TurnedViews
 __all__ = [
     "SHIFTS",
     "TURNS",
+    "CentreDistances",
+    "CosineLogits",
+    "FeatureScale",
     "FoldFrames",
     "MeanOfViews",
     "MeanOverFrames",
@@ -17,6 +27,8 @@ __all__ = [
     "ShiftedViews",
     "SlopedReLU",
     "SpatialAttention",
+    "StandardisedLength",
     "TurnedViews",
     "UnfoldFrames",
+    "VectorLength",
 ]

@@ -5,8 +5,7 @@ import math
 import tensorflow as tf
 
 from mtl_lowres.errors import InputError
-from mtl_lowres.losses.base import LabelledMeanLoss
-from mtl_lowres.losses.classification import NLL
+from mtl_lowres.losses.embedding import EmbeddingCrossEntropy
 from mtl_lowres.losses.labels import to_index
 
 # The mining takes memory that grows with the cube of the number of samples.
@@ -52,7 +51,7 @@ def _mined_part(labels: tf.Tensor, embeddings: tf.Tensor, margin: float) -> tupl
 
 
 @tf.keras.utils.register_keras_serializable("mtl_lowres")
-class TripletCrossEntropy(LabelledMeanLoss):
+class TripletCrossEntropy(EmbeddingCrossEntropy):
     """Semi-hard triplet loss on embeddings plus cross-entropy on the class probabilities.
 
     `y_pred` is float32 [n, classes + d], probabilities followed by embeddings of length 1. Labels
@@ -80,12 +79,10 @@ class TripletCrossEntropy(LabelledMeanLoss):
         label_smoothing: float = 0.0,
         name: str = "triplet_cross_entropy",
     ):
-        super().__init__(name=name)
+        super().__init__(classes, label_smoothing, name)
         if not (math.isfinite(margin) and 0 < margin <= 2):
             raise InputError(f"margin={margin!r} cannot be used: give a number in (0, 2]")
-        self.classes = classes
         self.margin = float(margin)
-        self._cross_entropy = NLL(label_smoothing)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Return the scalar loss; `sample_weight` is [n] or [n, 1], all ones when None."""
@@ -97,15 +94,6 @@ class TripletCrossEntropy(LabelledMeanLoss):
         triplet = semihard_triplet(labels, embeddings, self.margin)
         return triplet + super().__call__(y_true, y_pred, sample_weight)
 
-    def call(self, y_true, y_pred):
-        """Return the cross-entropy of each sample, float32 [n]."""
-        return self._cross_entropy.call(y_true, y_pred[:, : self.classes])
-
     def get_config(self):
         """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "classes": self.classes,
-            "margin": self.margin,
-            "label_smoothing": self._cross_entropy.label_smoothing,
-        }
+        return {**super().get_config(), "margin": self.margin}

@@ -8,7 +8,7 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from mtl_lowres.files import replacing
-from mtl_lowres.report import plots, sections, style, task_plots
+from mtl_lowres.report import calibration, plots, sections, style, task_plots
 from mtl_lowres.report.run_folder import RunFolder
 
 REPORT_NAME = "report.html"
@@ -161,7 +161,12 @@ def _classes_section(where: str, figures: Mapping) -> str:
         headers = ["truth", "prediction", "samples", "share of the truth"]
         html += f"<h3>Most frequent confusions</h3>{sections.table(headers, confusions)}"
     bars = plots.per_class_figure(per_class, f"{where}: F1 of each class ({score})")
-    return html + sections.plot(bars)
+    html += sections.plot(bars)
+    if figures.get("reliability"):
+        error = sections.number(figures["expected_calibration_error"], 3)
+        title = f"{where}: reliability (expected calibration error {error})"
+        html += sections.plot(calibration.reliability_figure(figures["reliability"], title))
+    return html
 
 
 def _ages_section(run: RunFolder, task: str, where: str, figures: Mapping) -> str:

@@ -15,6 +15,7 @@ METRIC_MEANINGS = {
     "accuracy": "share of samples whose top class is right",
     "one_vs_rest_accuracy": "(TP + TN) / n averaged over classes; flatters with many classes",
     "top5_accuracy": "share of samples whose class is among the top five",
+    "expected_calibration_error": "mean gap between confidence and accuracy; 0 is calibrated",
     "mae_years": "mean absolute error, in years",
     "rmse_years": "root of the mean squared error, in years",
     "median_error_years": "half of the samples are nearer than this, in years",

@@ -1,7 +1,10 @@
 """SavedModels that answer float images or clips and encoded files, in plain TensorFlow."""
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from mtl_lowres.data.decode import MAX_PIXELS, decode_image, tolerant_map
@@ -9,6 +12,13 @@ from mtl_lowres.data.degrade import Recipe, parse_recipe, sample_seed
 from mtl_lowres.errors import InputError
 from mtl_lowres.files import replacing, write_json
 from mtl_lowres.model import MultiTaskModel
+from mtl_lowres.serving.calibrated import (
+    calibrated_output,
+    embedding_task,
+    entries_of,
+    mirrored_embedding,
+    value_for,
+)
 
 
 def export(
@@ -38,9 +48,20 @@ def export(
 
     A task with classes answers `<task>_probabilities` float32 [n, classes], `<task>_class` int64
     [n] and `<task>_label` string [n]; age answers `<task>_years` float32 [n], and
-    `<task>_std_years` where its method has a distribution. `labels.json` beside the SavedModel
-    names classes, recipe and sizes. Nothing in it needs this package. A random recipe draws by the
-    item's place in the request, and once for all frames of a clip.
+    `<task>_std_years` where its method has a distribution; a task with an embedding answers
+    `<task>_embedding` float32 [n, d]. `labels.json` beside the SavedModel names classes, recipe,
+    sizes and the calibration. Nothing in it needs this package. A random recipe draws by the item's
+    place in the request, and once for all frames of a clip.
+
+    Probabilities are at the model's calibrated temperature, if it has one: of encoded items that
+    which holds for the shorter side of the image (of a clip, of its first frame), of float ones
+    that which holds for the size that the network sees; see `mtl_lowres.serving.calibrated`.
+
+    A model with a calibrated threshold has a third signature: `verify` takes `first` and `second`,
+    encoded as above, and answers whether each two show one person: `similarity` float32 [n], the
+    cosine of the embeddings of both (of the image and its mirror image together), `same` bool [n],
+    whether it reaches the threshold that holds for the smaller of the two, and `ok` bool [n]. Where
+    one of the two cannot be decoded, it answers 0 and false.
 
     Args:
         model: from `build_model` or `load_model`.
@@ -65,19 +86,18 @@ def export(
             f"network takes {size}"
         )
     module = _Served(model, recipe, max_pixels)
+    signatures = {"serving_default": module.floats, module.encoded_name: module.encoded}
+    if module.verify is not None:
+        signatures["verify"] = module.verify
     version_dir = _next_version(Path(out_dir))
     with replacing(version_dir) as temporary:
-        tf.saved_model.save(
-            module,
-            str(temporary),
-            signatures={"serving_default": module.floats, module.encoded_name: module.encoded},
-        )
+        tf.saved_model.save(module, str(temporary), signatures=signatures)
         write_json(temporary / "labels.json", _labels(model, recipe, size))
     return version_dir
 
 
 class _Served(tf.Module):
-    """The variables and the two functions of an exported model."""
+    """The variables and the functions of an exported model."""
 
     def __init__(self, model: MultiTaskModel, recipe: Recipe, max_pixels: int):
         super().__init__()
@@ -87,46 +107,108 @@ class _Served(tf.Module):
         shape = tuple(model.description["input_shape"])
         item = "clip" if len(shape) == 4 else "image"
         self.encoded_name = f"{item}_bytes"
+        own_side = min(shape[-3:-1])
 
-        def degraded(contents, seed):
-            return recipe(decode_image(contents, max_pixels=max_pixels), seed)
-
-        def read(item):
-            contents, position = item
-            seed = sample_seed(0, 0, position)
-            if contents.shape.rank == 0:
-                return degraded(contents, seed)
-            # One frame after the other, so that only one is in memory at its full size.
-            spec = tf.TensorSpec(shape[1:], tf.float32)
-            return tf.map_fn(
-                lambda frame: degraded(frame, seed),
-                contents,
-                fn_output_signature=spec,
-                parallel_iterations=1,
-            )
+        def answer_floats(inputs):
+            return _answers(model, inputs, tf.fill(tf.shape(inputs)[:1], own_side))
 
         def answer_encoded(contents):
-            images, ok = tolerant_map(read, (contents, tf.range(tf.shape(contents)[0])), shape)
-            answers = _answers(model, images)
+            inputs, sides, ok = _read(contents, recipe, shape, max_pixels)
+            answers = _answers(model, inputs, sides)
             return {name: _blank_where_bad(value, ok) for name, value in answers.items()} | {
                 "ok": ok
             }
 
         floats = tf.TensorSpec((None, *shape), tf.float32, name=f"{item}s")
         encoded = tf.TensorSpec((None, *shape[:-3]), tf.string, name=self.encoded_name)
-        self.floats = tf.function(lambda x: _answers(model, x), input_signature=[floats])
+        self.floats = tf.function(answer_floats, input_signature=[floats])
         self.encoded = tf.function(answer_encoded, input_signature=[encoded])
+        task = embedding_task(model)
+        self.verify = None
+        if task is not None and entries_of(model, "threshold", task):
+            self.verify = _verifier(model, task, recipe, max_pixels)
 
 
-def _answers(model: MultiTaskModel, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Return what every head serves for a batch, which may be empty, by `<task>_<suffix>`."""
+def _verifier(model: MultiTaskModel, task: str, recipe: Recipe, max_pixels: int) -> Callable:
+    """Return the function that tells whether each two encoded items show one person."""
+    shape = tuple(model.description["input_shape"])
+    entries = entries_of(model, "threshold", task)
+
+    def embedded(contents):
+        inputs, sides, ok = _read(contents, recipe, shape, max_pixels)
+        embeddings = _for_any_batch(lambda x: mirrored_embedding(model, task, x), inputs)
+        return tf.math.l2_normalize(embeddings, axis=1), sides, ok
+
+    def verify(first, second):
+        check = tf.debugging.assert_equal(
+            tf.shape(first), tf.shape(second), "first and second must be equally many"
+        )
+        with tf.control_dependencies([check]):
+            (a, sides_a, ok_a), (b, sides_b, ok_b) = embedded(first), embedded(second)
+        ok = ok_a & ok_b
+        similarity = tf.where(ok, tf.reduce_sum(a * b, axis=1), 0.0)
+        threshold = value_for(entries, "threshold", tf.minimum(sides_a, sides_b))
+        return {"similarity": similarity, "same": ok & (similarity >= threshold), "ok": ok}
+
+    specs = [tf.TensorSpec((None, *shape[:-3]), tf.string, name=n) for n in ("first", "second")]
+    return tf.function(verify, input_signature=specs)
+
+
+def _read(
+    contents: tf.Tensor, recipe: Recipe, shape: tuple[int, ...], max_pixels: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Decode and degrade encoded images [n], or the frames of clips [n, t].
+
+    Returns:
+        What the network takes, float32 [n, *shape]; the shorter side of each image, or of each
+        clip's first frame, int32 [n]; and ok, bool [n].
+    """
+
+    def degraded(contents, seed):
+        image = decode_image(contents, max_pixels=max_pixels)
+        return recipe(image, seed), tf.reduce_min(tf.shape(image)[:2])
+
+    def read(item):
+        contents, position = item
+        seed = sample_seed(0, 0, position)
+        if contents.shape.rank == 0:
+            pixels, side = degraded(contents, seed)
+        else:
+            # One frame after the other, so that only one is in memory at its full size.
+            pixels, sides = tf.map_fn(
+                lambda frame: degraded(frame, seed),
+                contents,
+                fn_output_signature=(
+                    tf.TensorSpec(shape[1:], tf.float32),
+                    tf.TensorSpec([], tf.int32),
+                ),
+                parallel_iterations=1,
+            )
+            side = sides[0]
+        pixels = tf.ensure_shape(pixels, shape)
+        # One tensor an item: the pixels, and behind them the side.
+        return tf.concat([tf.reshape(pixels, [-1]), [tf.cast(side, tf.float32)]], axis=0)
+
+    items = contents, tf.range(tf.shape(contents)[0])
+    packed, ok = tolerant_map(read, items, [math.prod(shape) + 1])
+    return tf.reshape(packed[:, :-1], [-1, *shape]), tf.cast(packed[:, -1], tf.int32), ok
+
+
+def _for_any_batch(function: Callable, inputs: tf.Tensor):
+    """Return what `function` answers for a batch, which may be empty, as tensors [n, ...]."""
     count = tf.shape(inputs)[0]
     # oneDNN's convolutions fail on an empty batch: it becomes one blank sample for them.
     blank = tf.zeros([1, *inputs.shape[1:]])
-    outputs = model(tf.cond(count > 0, lambda: inputs, lambda: blank), training=False)
+    outputs = function(tf.cond(count > 0, lambda: inputs, lambda: blank))
+    return tf.nest.map_structure(lambda output: output[:count], outputs)
+
+
+def _answers(model: MultiTaskModel, inputs: tf.Tensor, sides: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Return what every head serves for a batch, which may be empty, by `<task>_<suffix>`."""
+    outputs = _for_any_batch(lambda x: model(x, training=False), inputs)
     answers = {}
     for task, head in model.heads.items():
-        served = head.serve(outputs[task][:count])
+        served = head.serve(calibrated_output(model, task, outputs[task], sides))
         if head.classes is not None:
             names = model.class_names.get(task) or [str(index) for index in range(head.classes)]
             served["label"] = tf.gather(tf.constant(names), served["class"])
@@ -146,13 +228,24 @@ def _labels(model: MultiTaskModel, recipe: Recipe, size: tuple[int, int]) -> dic
     labels = {"degrade": recipe.text, "input_height": size[0], "input_width": size[1]}
     if len(shape) == 4:
         labels |= {"frames": shape[0], "clip": model.description.get("clip")}
-    labels["tasks"] = {
-        task: {"unit": head.unit}
-        if head.classes is None
-        else {"classes": model.class_names.get(task)}
-        for task, head in model.heads.items()
-    }
+    labels["tasks"] = {task: _label(model, task) for task in model.heads}
+    if calibration := model.description.get("calibration"):
+        labels["calibration"] = calibration
     return labels | {"versions": model.description["versions"]}
+
+
+def _label(model: MultiTaskModel, task: str) -> dict:
+    """Return what a client must know to read the answers of a task."""
+    head = model.heads[task]
+    label = {}
+    if head.classes is not None:
+        label["classes"] = model.class_names.get(task)
+    if head.unit is not None:
+        label["unit"] = head.unit
+    if head.embeds:
+        output = np.zeros((1, model.output[task].shape[-1]), np.float32)
+        label["embedding"] = head.embedding_of(output).shape[-1]
+    return label
 
 
 def _next_version(out_dir: Path) -> Path:

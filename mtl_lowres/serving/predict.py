@@ -3,28 +3,44 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
+import tensorflow as tf
 
 from mtl_lowres.data.loading import BadFiles
-from mtl_lowres.data.pipeline import make_dataset
 from mtl_lowres.model import MultiTaskModel
+from mtl_lowres.serving.calibrated import calibrated_output, shorter_side
+from mtl_lowres.serving.files import read_batches
+from mtl_lowres.serving.gallery import Gallery
 
-_IMAGES_A_BATCH, _CLIPS_A_BATCH = 64, 8
-_ROW = "_row"
 
-
-def predict_files(model: MultiTaskModel, paths: Sequence[str | Path]) -> Iterator[dict]:
+def predict_files(
+    model: MultiTaskModel,
+    paths: Sequence[str | Path],
+    *,
+    gallery: Gallery | None = None,
+    degrade: str | None = None,
+) -> Iterator[dict]:
     """Yield one record a file, in the order given.
 
     Files of any size are decoded and degraded by the model's own recipe. A model of clips takes
     videos, arrays of frames (`.npy`, `.npz`) and images, of which the model's own rule picks the
     frames (`uniform` where it has none).
 
+    Where the model is calibrated, confidences are those at the temperature of the largest
+    calibrated size not above the file's (of the smallest for a file below all), by their shorter
+    sides.
+
+    Args:
+        model: made by `build_model`, with a recipe.
+        paths: the files.
+        gallery: enrolled people, among whom each file's is looked for.
+        degrade: another recipe than the model's own.
+
     Yields:
-        `{"path", "ok": True, <task>: {"label", "index", "confidence"}, ...}`, with
-        `{"label", "value", "unit"}` for age, or `{"path", "ok": False, "error": reason}` for a
-        file that cannot be decoded.
+        `{"path", "ok": True, "calibrated", <task>: {"label", "index", "confidence"}, ...}`, with
+        `{"label", "value", "unit"}` for age and `{"label", "embedding"}` for an embedding;
+        `calibrated` says whether a confidence is at a temperature. With a gallery also `"gallery"`:
+        what `Gallery.name` returns. `{"path", "ok": False, "error": reason}` for a file that cannot
+        be decoded.
 
     Example:
         >>> for answer in predict_files(mtl.load_model("runs/a/model"), ["a.jpg", "b.png"]):
@@ -36,37 +52,42 @@ def predict_files(model: MultiTaskModel, paths: Sequence[str | Path]) -> Iterato
     # Every file may be bad: each gets its own answer.
     bad_files = BadFiles(len(paths), budget=1.0)
     position = 0
-    for rows, answers in _answers(model, paths, bad_files):
-        for row, answer in zip(rows, answers, strict=True):
+    for rows, images in read_batches(model, paths, bad_files, degrade):
+        sides = _sides(model, [paths[row] for row in rows])
+        answers = _answers(model, images, sides)
+        people = [{"gallery": p} for p in gallery.name(images, sides)] if gallery else None
+        for place, row in enumerate(rows):
             yield from (_bad_answer(path, bad_files) for path in paths[position:row])
-            yield {"path": paths[row], "ok": True} | answer
+            record = {"path": paths[row], "ok": True} | answers[place]
+            yield record | people[place] if people else record
             position = row + 1
     yield from (_bad_answer(path, bad_files) for path in paths[position:])
 
 
-def _answers(
-    model: MultiTaskModel, paths: list[str], bad_files: BadFiles
-) -> Iterator[tuple[np.ndarray, list[dict]]]:
-    """Yield the places of good files and task -> decoded answer of each, a batch at a time."""
-    frames = model.description["input_shape"][:-3]
-    clip = model.description.get("clip") or f"uniform({frames[0]})" if frames else None
-    dataset = make_dataset(
-        pd.DataFrame({"path": paths, _ROW: np.arange(len(paths))}),
-        [_ROW],
-        degrade=model.description["degrade"],
-        clip=clip,
-        batch_size=_CLIPS_A_BATCH if frames else _IMAGES_A_BATCH,
-        cache="none",
-        bad_files=bad_files,
-    )
-    for images, labels, _ in dataset:
-        outputs = model.forward(images)
-        decoded = {
-            task: head.decode(outputs[task].numpy(), model.class_names.get(task))
-            for task, head in model.heads.items()
-        }
-        rows = labels[_ROW].numpy()
-        yield rows, [{task: of[i] for task, of in decoded.items()} for i in range(len(rows))]
+def _sides(model: MultiTaskModel, paths: Sequence[str]) -> list[int]:
+    """Return the shorter side of each file where the calibration depends on it, else 0."""
+    calibration = model.description.get("calibration", {})
+    sizes = [len(entries) for tasks in calibration.values() for entries in tasks.values()]
+    if max(sizes, default=0) < 2:
+        return [0] * len(paths)
+    return [shorter_side(path) for path in paths]
+
+
+def _answers(model: MultiTaskModel, images: tf.Tensor, sides: Sequence[int]) -> list[dict]:
+    """Return task -> decoded answer for each image."""
+    outputs = model.forward(images)
+    decoded = {
+        task: head.decode(
+            calibrated_output(model, task, outputs[task], tf.constant(sides)).numpy(),
+            model.class_names.get(task),
+        )
+        for task, head in model.heads.items()
+    }
+    calibrated = bool(model.description.get("calibration", {}).get("temperature"))
+    return [
+        {"calibrated": calibrated} | {task: of[place] for task, of in decoded.items()}
+        for place in range(len(sides))
+    ]
 
 
 def _bad_answer(path: str, bad_files: BadFiles) -> dict:

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from mtl_lowres.data.recipe import parse_calls
+from mtl_lowres.data.recipe import Call, parse_calls
 from mtl_lowres.errors import InputError
 from mtl_lowres.heads import Head
 from mtl_lowres.registry import HEADS
@@ -23,6 +23,13 @@ class TrainConfig:
         trunk: trunk with its options, such as `"lownet(slopes=(4, 2, 1))"`.
         start: folder of a run or model of the same trunk whose weights to start from; empty for new
             ones.
+        teacher: folder of a run or model whose answers are labels (see `training.guidance`): its
+            embedding for tasks with the head `embedding`; empty for none.
+        teacher_views: augmented views of each row that the teacher answers once, which are kept;
+            0 asks it anew at every step, about freshly augmented images.
+        teacher_share: share of the teacher's probabilities in the labels of the classification
+            tasks that it answers too, in [0, 1].
+        teacher_temperature: above 1 softens those probabilities, `p ** (1 / temperature)`.
         heads: task -> head with its options, such as `{"posture": "posture(loss='nll')"}`; a task
             without an entry gets the head of its own name, or `attribute` where there is none.
         degrade: degradation recipe; decides the size of what the model sees.
@@ -44,13 +51,17 @@ class TrainConfig:
             0 trains on all of them and keeps the last epoch.
         monitor: validation figure that selects the epoch, such as `"posture_macro_f1"`; default:
             `"skill"`, the mean over the tasks of macro-F1, or for a continuous task of 1 - MAE /
-            MAE of the best constant answer. Only validation rows are ever looked at.
+            MAE of the best constant answer, or for an embedding of its cosine to the teacher's (see
+            `training.evaluate.mean_skill`). Only validation rows are ever looked at.
         weighting: how the losses of several tasks are weighed, such as `"uncertainty"`,
             `"fixed(age=0.2, action=1)"` or `"dwa(temperature=2)"`; see `list_weightings`.
         patience: stop after so many epochs without improvement; 0 never stops early.
         seed: of initial weights, shuffling, augmentation and dropout.
-        split_seed: of the choice of validation people, so that runs of several seeds share it.
+        split_seed: of the choice of validation people and of the views kept for a teacher, so that
+            runs of several seeds share them.
         cache: `"memory"`, `"disk"` or `"none"`.
+        cache_dir: folder of the disk cache, which runs on the same images may share; empty for one
+            in the run's folder.
         fast_decode: decode large JPEGs at a reduced scale.
         bad_file_budget: fraction of undecodable files at which the run stops.
         tensorboard: also write TensorBoard logs.
@@ -59,6 +70,10 @@ class TrainConfig:
     tasks: tuple[str, ...]
     trunk: str = "lownet"
     start: str = ""
+    teacher: str = ""
+    teacher_views: int = 0
+    teacher_share: float = 0.0
+    teacher_temperature: float = 1.0
     heads: dict[str, str] = field(default_factory=dict)
     degrade: str = "area(16)"
     clip: str = ""
@@ -80,6 +95,7 @@ class TrainConfig:
     seed: int = 0
     split_seed: int = 0
     cache: str = "memory"
+    cache_dir: str = ""
     fast_decode: bool = False
     bad_file_budget: float = 0.01
     tensorboard: bool = False
@@ -119,6 +135,34 @@ class TrainConfig:
         )
         unknown = set(self.heads) - set(self.tasks)
         _require(not unknown, "heads", sorted(unknown), f"the tasks are {list(self.tasks)}")
+        self._check_teacher()
+
+    def _check_teacher(self) -> None:
+        views, share = self.teacher_views, self.teacher_share
+        _require(views >= 0, "teacher_views", views, "use 0 (asked at every step) or e.g. 8")
+        _require(0 <= share <= 1, "teacher_share", share, "use a share such as 0.5")
+        _require(
+            self.teacher_temperature > 0, "teacher_temperature", self.teacher_temperature, "use 1"
+        )
+        _require(
+            not views or self.cache != "none",
+            "cache",
+            self.cache,
+            "teacher_views are kept: use memory or disk, or teacher_views=0",
+        )
+        for name in ("teacher_views", "teacher_share"):
+            value = getattr(self, name)
+            _require(self.teacher or not value, name, value, "name the teacher's folder, teacher=")
+
+    @property
+    def embedding_tasks(self) -> tuple[str, ...]:
+        """The tasks that imitate a teacher's embedding; they need no column of the manifest."""
+        return tuple(task for task in self.tasks if self._head(task).name == "embedding")
+
+    @property
+    def labelled_tasks(self) -> tuple[str, ...]:
+        """The tasks whose labels are columns of the manifest."""
+        return tuple(task for task in self.tasks if task not in self.embedding_tasks)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-able values."""
@@ -149,14 +193,17 @@ class TrainConfig:
         """Return a head for each task, given the number of classes of each."""
         heads = {}
         for task in self.tasks:
-            text = self.heads.get(task, task if task in HEADS else "attribute")
-            call = _one_call(text, f"head of task {task}")
+            call = self._head(task)
             options = {"classes": classes[task], **call.kwargs} if task in classes else call.kwargs
             try:
                 heads[task] = HEADS.get(call.name)(**options)
             except TypeError as error:
-                raise InputError(f"head {text!r}: {error}") from error
+                raise InputError(f"head {str(call)!r}: {error}") from error
         return heads
+
+    def _head(self, task: str) -> Call:
+        text = self.heads.get(task, task if task in HEADS else "attribute")
+        return _one_call(text, f"head of task {task}")
 
 
 def _require(condition: Any, name: str, value: Any, remedy: str) -> None:
@@ -164,7 +211,7 @@ def _require(condition: Any, name: str, value: Any, remedy: str) -> None:
         raise InputError(f"{name}={value!r} cannot be used: {remedy}")
 
 
-def _one_call(text: str, what: str):
+def _one_call(text: str, what: str) -> Call:
     calls = parse_calls(text)
     if len(calls) != 1 or calls[0].args:
         raise InputError(

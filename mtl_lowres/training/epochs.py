@@ -16,7 +16,14 @@ from mtl_lowres.training.config import TrainConfig
 from mtl_lowres.training.evaluate import Evaluator, mean_skill
 from mtl_lowres.training.optimizers import WeightAverage
 
-_VALIDATION_FIGURES = ("macro_f1", "accuracy", "mae_years", "cs@5")
+_VALIDATION_FIGURES = (
+    "macro_f1",
+    "accuracy",
+    "mae_years",
+    "cs@5",
+    "cosine_to_teacher",
+    "distance_correlation",
+)
 _LOWER_IS_BETTER = ("loss", "mae_years")
 # More than 1000 layers times any number of epochs, so that no two runs share dropout masks.
 _DROPOUT_SEEDS = 10**8

@@ -8,8 +8,11 @@ import pandas as pd
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.pipeline import make_dataset
 from mtl_lowres.evaluation.classification import UNLABELLED, classification_metrics
+from mtl_lowres.evaluation.imitation import cosines, imitation_metrics
 from mtl_lowres.evaluation.regression import regression_metrics
+from mtl_lowres.heads import Head
 from mtl_lowres.model import MultiTaskModel
+from mtl_lowres.training.teacher import learns_distances
 
 _ROW = "_row"
 _IDENTIFYING = ("path", "start", "stop", "split", "subject")
@@ -27,6 +30,8 @@ class Evaluator:
         cache: `"memory"`, `"disk"` (in `cache_dir`) or `"none"`.
         cache_dir: folder of the disk cache.
         fast_decode: decode large JPEGs at a reduced scale.
+        embeddings: task -> a teacher's embeddings float32 [rows, d], by which those of a task that
+            imitates them are measured; a task without them is not.
         bad_files: collects what cannot be decoded.
         progress: show a progress bar while files are decoded.
     """
@@ -42,10 +47,12 @@ class Evaluator:
         cache: str = "memory",
         cache_dir=None,
         fast_decode: bool = False,
+        embeddings: dict[str, np.ndarray] | None = None,
         bad_files: BadFiles | None = None,
         progress: bool = False,
     ):
         self.manifest = manifest.reset_index(drop=True)
+        self.embeddings = embeddings or {}
         self._dataset = make_dataset(
             self.manifest.assign(**{_ROW: np.arange(len(manifest))}),
             [_ROW],
@@ -69,8 +76,21 @@ class Evaluator:
                 outputs[task].append(output.numpy())
         return np.concatenate(rows), {task: np.concatenate(o) for task, o in outputs.items()}
 
+    def _measurable(self, model: MultiTaskModel) -> list[tuple[str, Head]]:
+        """Return the tasks and heads but those that only embed, where no teacher is known."""
+        return [
+            (task, head)
+            for task, head in model.heads.items()
+            if task in self.embeddings or not _only_embeds(head)
+        ]
+
     def truth(self, rows: np.ndarray, task: str) -> np.ndarray:
-        """Return the label of each row as float64 [n], NaN where it is missing."""
+        """Return the label of each row as float64 [n], NaN where it is missing.
+
+        Of a task that imitates a teacher's embeddings these are returned, float32 [n, d].
+        """
+        if task in self.embeddings:
+            return self.embeddings[task][rows]
         if task not in self.manifest:
             return np.full(len(rows), np.nan)
         return pd.to_numeric(self.manifest[task].iloc[rows]).to_numpy(np.float64, na_value=np.nan)
@@ -86,11 +106,15 @@ class Evaluator:
         if "subject" in self.manifest:
             subjects = self.manifest["subject"].iloc[rows].to_numpy()
         figures = {}
-        for task, head in model.heads.items():
+        for task, head in self._measurable(model):
             truth = self.truth(rows, task)
             if np.isnan(truth).all():
                 continue
-            if head.classes is None:
+            if task in self.embeddings:
+                figures[task] = imitation_metrics(
+                    outputs[task], truth, directions=not learns_distances(model, task)
+                )
+            elif head.classes is None:
                 figures[task] = regression_metrics(
                     truth, head.values(outputs[task]), subjects=subjects, bootstrap=bootstrap
                 )
@@ -107,9 +131,9 @@ class Evaluator:
     def losses(self, model: MultiTaskModel, rows, outputs) -> dict[str, float]:
         """Return the mean loss of each task over the rows that have its label."""
         losses = {}
-        for task, head in model.heads.items():
+        for task, head in self._measurable(model):
             truth = self.truth(rows, task)
-            known = ~np.isnan(truth)
+            known = ~np.isnan(truth if truth.ndim == 1 else truth[:, 0])
             if known.any():
                 dtype = np.float32 if head.classes is None else np.int64
                 labels = truth[known].astype(dtype)
@@ -117,11 +141,18 @@ class Evaluator:
         return losses
 
     def table(self, model: MultiTaskModel, rows, outputs) -> pd.DataFrame:
-        """Return one line a row: path, split, subject, and truth and answer of each task."""
+        """Return one line a row: path, split, subject, and truth and answer of each task.
+
+        Of a task that imitates embeddings it is the cosine between both.
+        """
         columns = [c for c in _IDENTIFYING if c in self.manifest]
         table = self.manifest[columns].iloc[rows].reset_index(drop=True)
-        for task, head in model.heads.items():
+        for task, head in self._measurable(model):
             truth = self.truth(rows, task)
+            if task in self.embeddings:
+                if not learns_distances(model, task):
+                    table[f"{task}_cosine"] = cosines(outputs[task], truth).round(6)
+                continue
             names = model.class_names.get(task)
             answers = head.decode(outputs[task], names)
             if head.classes is None:
@@ -135,21 +166,27 @@ class Evaluator:
 
 
 def mean_skill(figures: dict[str, dict]) -> float:
-    """Return one figure for several tasks: the mean of macro-F1 and, for ages, of the gain.
+    """Return one figure for several tasks: the mean of what counts for each of them.
 
-    The gain is 1 - MAE / MAE of the best constant answer: 1 is perfect, 0 is no better than always
-    answering the median.
+    That is macro-F1; for ages the gain, 1 - MAE / MAE of the best constant answer, of which 1 is
+    perfect and 0 no better than always answering the median; for embeddings the mean cosine to the
+    teacher's, or the correlation of distances where directions are free.
 
     Args:
         figures: task -> what `Evaluator.metrics` gives, at least one.
     """
-    skills = [
-        task["macro_f1"]
-        if "macro_f1" in task
-        else _gain(task["mae_years"], task["median_mae_years"])
-        for task in figures.values()
-    ]
-    return float(np.mean(skills))
+    return float(np.mean([_skill(task) for task in figures.values()]))
+
+
+def _skill(figures: dict) -> float:
+    for name in ("macro_f1", "cosine_to_teacher", "distance_correlation"):
+        if name in figures:
+            return figures[name]
+    return _gain(figures["mae_years"], figures["median_mae_years"])
+
+
+def _only_embeds(head: Head) -> bool:
+    return head.embeds and head.classes is None and head.unit is None
 
 
 def _gain(error: float, median_error: float) -> float:

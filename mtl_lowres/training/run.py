@@ -8,27 +8,25 @@ from pathlib import Path
 import pandas as pd
 import tensorflow as tf
 
-from mtl_lowres.data.augment import parse_augment
-from mtl_lowres.data.clips import parse_clip
-from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.data.loading import BadFiles
-from mtl_lowres.data.manifest import (
-    CONTINUOUS_TASKS,
-    check_manifest,
-    split_by_subject,
-    task_classes,
-    write_manifest,
-)
+from mtl_lowres.data.manifest import task_classes, write_manifest
 from mtl_lowres.data.pipeline import make_dataset
-from mtl_lowres.data.split import forget_held_out_people
 from mtl_lowres.errors import InputError
 from mtl_lowres.files import replacing, write_json
-from mtl_lowres.model import MultiTaskModel, build_model, save_model
+from mtl_lowres.model import save_model
 from mtl_lowres.training.checkpoint import Checkpoints
 from mtl_lowres.training.config import TrainConfig
 from mtl_lowres.training.epochs import EpochLog
 from mtl_lowres.training.evaluate import Evaluator
+from mtl_lowres.training.guidance import (
+    Teacher,
+    adapt_embeddings,
+    embeddings_of_teacher,
+    guided_dataset,
+    open_teacher,
+)
 from mtl_lowres.training.optimizers import WeightAverage, make_optimizer
+from mtl_lowres.training.prepare import has_truth, new_model, prepare_manifest, training_rows
 from mtl_lowres.training.reporting import report_run
 from mtl_lowres.training.start import start_from
 from mtl_lowres.versions import versions
@@ -74,17 +72,20 @@ def train(
     model = new_model(config, manifest)
     if config.start and not (run_dir / "checkpoints").exists():
         start_from(model, config.start)
-    _claim(run_dir, config, manifest, source)
-    if (run_dir / "metrics.json").exists():
+    finished = (run_dir / "metrics.json").exists()
+    teacher = open_teacher(config, model) if config.teacher and not finished else None
+    _claim(run_dir, config, manifest, source, teacher)
+    if finished:
         if not (run_dir / "report.html").exists():  # killed just before it was written
             report_run(run_dir)
         return json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
     bad_files = BadFiles(len(manifest), config.bad_file_budget)
     try:
-        validation = _evaluator(config, manifest, "val", run_dir, bad_files, progress)
-        state = _fit(model, config, manifest, run_dir, bad_files, validation, progress)
+        options = (run_dir, teacher, bad_files, progress)
+        validation = _evaluator(config, manifest, "val", *options)
+        state = _fit(model, config, manifest, validation, *options)
         save_model(model, run_dir / "model")
-        test = _evaluator(config, manifest, "test", run_dir, bad_files, progress)
+        test = _evaluator(config, manifest, "test", *options)
         evaluators = {"val": validation, "test": test}
         figures = _conclude(run_dir, model, state, bad_files, evaluators)
     except tf.errors.OpError:
@@ -95,44 +96,13 @@ def train(
     return figures
 
 
-def prepare_manifest(config: TrainConfig, manifest: pd.DataFrame) -> pd.DataFrame:
-    """Check the manifest and add the split that the settings ask for.
-
-    Raises:
-        InputError: a row or column cannot be used, or there is nothing to train on.
-    """
-    if "split" not in manifest.columns:
-        manifest = manifest.assign(split="train")
-    check_manifest(manifest, tasks=config.tasks, files=False)
-    if config.val and not (manifest["split"] == "val").any():
-        if "subject" not in manifest:
-            raise InputError(
-                f"val={config.val} holds out people, but the manifest has no column 'subject': add "
-                "it, or mark the validation rows in a column 'split', or use val=0"
-            )
-        manifest = split_by_subject(
-            manifest, val=config.val, seed=config.split_seed, task=config.tasks[0]
-        )
-        classes = [task for task in config.tasks if task not in CONTINUOUS_TASKS]
-        manifest = forget_held_out_people(manifest, classes)
-        check_manifest(manifest, tasks=config.tasks, files=False)
-    if not (manifest["split"] == "train").any():
-        raise InputError("no row of the manifest has the split 'train': nothing to train on")
-    for split in ("train", "val"):
-        rows = manifest["split"] == split
-        if rows.any() and not (rows & _labelled(manifest, config)).any():
-            raise InputError(
-                f"no row with the split {split!r} has a label of {', '.join(config.tasks)}: give "
-                "it some, or another split"
-            )
-    return manifest
-
-
-def _labelled(manifest: pd.DataFrame, config: TrainConfig) -> pd.Series:
-    return manifest[list(config.tasks)].notna().any(axis=1)
-
-
-def _claim(run_dir: Path, config: TrainConfig, manifest: pd.DataFrame, source) -> None:
+def _claim(
+    run_dir: Path,
+    config: TrainConfig,
+    manifest: pd.DataFrame,
+    source: dict | None,
+    teacher: Teacher | None,
+) -> None:
     """Write config.json and manifest.csv, or check that they are those of this very run."""
     config_file = run_dir / "config.json"
     fingerprint = hashlib.sha256(manifest.to_csv(index=False).encode()).hexdigest()
@@ -144,6 +114,7 @@ def _claim(run_dir: Path, config: TrainConfig, manifest: pd.DataFrame, source) -
                 "settings": config.to_dict(),
                 "source": source or {},
                 "manifest_sha256": fingerprint,
+                **({"teacher_sha256": teacher.digest} if teacher else {}),
                 "versions": versions(),
             },
         )
@@ -162,6 +133,11 @@ def _claim(run_dir: Path, config: TrainConfig, manifest: pd.DataFrame, source) -
             f"{run_dir / 'manifest.csv'} differs from the manifest given now: choose another "
             "folder, or remove this one to train again"
         )
+    if teacher and stored["teacher_sha256"] != teacher.digest:
+        raise InputError(
+            f"{run_dir} was begun with another teacher than the one that is now in "
+            f"{config.teacher!r}: choose another folder, or remove this one to train again"
+        )
 
 
 def _make_deterministic(seed: int) -> None:
@@ -171,11 +147,10 @@ def _make_deterministic(seed: int) -> None:
     tf.keras.backend.experimental.enable_tf_random_generator()
 
 
-def _fit(model, config, manifest, run_dir, bad_files, validation, progress) -> dict:
+def _fit(model, config, manifest, validation, run_dir, teacher, bad_files, progress) -> dict:
     """Train from the last checkpoint on, leave the chosen weights in the model, return the log."""
-    # A row without a label of these tasks would cost time and teach nothing.
-    train_rows = manifest[(manifest["split"] == "train") & _labelled(manifest, config)]
-    steps = math.ceil(len(train_rows) / config.batch_size)
+    rows = training_rows(manifest, config)
+    steps = math.ceil(len(rows) / config.batch_size)
     optimizer = make_optimizer(config, steps, model.trunk.trainable_variables)
     model.compile(optimizer, weighting=config.weighting)
     if isinstance(model.optimizer, tf.keras.optimizers.Optimizer):
@@ -191,21 +166,16 @@ def _fit(model, config, manifest, run_dir, bad_files, validation, progress) -> d
     done = checkpoints.last()
     if done:
         log.state = checkpoints.restore(done)
+    elif teacher:
+        adapt_embeddings(model, rows, config, teacher, bad_files=bad_files)
     if done < config.epochs and not log.state["stopped"]:
-        dataset = make_dataset(
-            train_rows,
-            config.tasks,
-            degrade=config.degrade,
-            clip=config.clip or None,
-            batch_size=config.batch_size,
-            training=True,
-            seed=config.seed,
-            augment=config.augment or None,
-            cache=config.cache,
-            cache_dir=run_dir / "cache",
-            fast_decode=config.fast_decode,
-            classes=task_classes(manifest, config.tasks),
+        dataset = _training_data(
+            config,
+            rows,
+            teacher,
+            classes=task_classes(manifest, config.labelled_tasks),
             first_epoch=done,
+            cache_dir=config.cache_dir or run_dir / "cache",
             bad_files=bad_files,
             progress=progress,
         )
@@ -220,48 +190,44 @@ def _fit(model, config, manifest, run_dir, bad_files, validation, progress) -> d
     return log.state
 
 
-def new_model(config: TrainConfig, manifest: pd.DataFrame) -> MultiTaskModel:
-    """Build the untrained model that the settings describe for the classes of a manifest.
-
-    Raises:
-        InputError: if trunk, heads, recipe or augmentation cannot be used.
-    """
-    trunk, options = config.trunk_and_options()
-    recipe = parse_recipe(config.degrade)
-    if None in recipe.output_size():
-        raise InputError(
-            f"degrade={config.degrade!r} does not fix the size of the images: end it with a size, "
-            "such as area(16)"
-        )
-    if config.augment:
-        parse_augment(config.augment)
-    frames = (parse_clip(config.clip).frames,) if config.clip else ()
-    names = manifest.attrs.get("classes", {})
-    return build_model(
-        trunk,
-        heads=config.make_heads(task_classes(manifest, config.tasks)),
-        input_shape=(*frames, *recipe.output_size(), 3),
-        class_names={task: names[task] for task in config.tasks if task in names},
-        degrade=recipe.text,
+def _training_data(config, rows, teacher, **options) -> tf.data.Dataset:
+    if teacher:
+        return guided_dataset(rows, config, teacher, **options)
+    return make_dataset(
+        rows,
+        config.tasks,
+        degrade=config.degrade,
         clip=config.clip or None,
+        batch_size=config.batch_size,
+        training=True,
+        seed=config.seed,
+        augment=config.augment or None,
+        cache=config.cache,
+        fast_decode=config.fast_decode,
         **options,
     )
 
 
-def _evaluator(config, manifest, split, run_dir, bad_files, progress) -> Evaluator | None:
+def _evaluator(config, manifest, split, run_dir, teacher, bad_files, progress) -> Evaluator | None:
     rows = manifest[manifest["split"] == split]
     if split == "val":  # others say nothing about an epoch; test rows are all answered in the end
-        rows = rows[_labelled(rows, config)]
+        rows = rows[has_truth(rows, config)]
     if rows.empty:
         return None
+    embeddings = None
+    if teacher:
+        embeddings = embeddings_of_teacher(
+            rows, config, teacher, bad_files=bad_files, progress=progress
+        )
     return Evaluator(
         rows,
         config.degrade,
         clip=config.clip or None,
         seed=config.seed,
         cache=config.cache,
-        cache_dir=run_dir / "cache",
+        cache_dir=config.cache_dir or run_dir / "cache",
         fast_decode=config.fast_decode,
+        embeddings=embeddings,
         bad_files=bad_files,
         progress=progress,
     )

@@ -1,20 +1,25 @@
 """Trunks: functions from an image or clip shape to a Functional model that ends in features."""
 
 from mtl_lowres.registry import TRUNKS
+from mtl_lowres.trunks.alexnet import alexnet
 from mtl_lowres.trunks.backbones import list_backbones
 from mtl_lowres.trunks.clipnet import clipnet
 from mtl_lowres.trunks.face_resnet import face_resnet
+from mtl_lowres.trunks.facelet import facelet
 from mtl_lowres.trunks.lownet import lownet
 from mtl_lowres.trunks.lownet_comparisons import cnn3, lenet, resnet1, resnet2
 from mtl_lowres.trunks.mtdnn import mtdnn
+from mtl_lowres.trunks.spherenet import spherenet
 from mtl_lowres.trunks.steadynet import steadynet
 
 list_trunks = TRUNKS.list
 
 __all__ = [
+    "alexnet",
     "clipnet",
     "cnn3",
     "face_resnet",
+    "facelet",
     "lenet",
     "list_backbones",
     "list_trunks",
@@ -22,5 +27,6 @@ __all__ = [
     "mtdnn",
     "resnet1",
     "resnet2",
+    "spherenet",
     "steadynet",
 ]

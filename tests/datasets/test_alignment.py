@@ -1,5 +1,6 @@
 """Transforms against hand-made ones and least squares; chips against slices of the image."""
 
+import json
 import os
 
 import cv2
@@ -23,6 +24,14 @@ def test_template_is_centred_and_scaled():
     left_eye = [75 + 1.4 * (30.2946 - 48.02616), 75 + 1.4 * (51.6963 - 71.90078)]
     np.testing.assert_allclose(points[0], left_eye)
     np.testing.assert_allclose(face_points(300, 1.4), 2 * points)
+
+
+def test_template_as_published_and_scaled():
+    """The left eye of SphereFace's 112x96 template and of ArcFace's 112x112 one."""
+    np.testing.assert_allclose(face_points(size=(112, 96))[0], (30.2946, 51.6963))
+    np.testing.assert_allclose(face_points(size=(112, 112))[0], (38.2946, 51.6963))
+    np.testing.assert_allclose(face_points(size=(28, 24)), face_points(size=(112, 96)) / 4)
+    np.testing.assert_allclose(face_points(size=(60, 48))[0], (30.2946 / 2, 51.6963 / 2 + 2))
 
 
 def test_similarity_transform_made_by_hand():
@@ -70,6 +79,14 @@ def test_a_face_in_place_is_cut_out_and_edges_repeat():
     chip = align_face(image, face_points(150) + (5, -4), side=150)
     rows, columns = np.clip(np.arange(150) - 4, 0, 149), np.clip(np.arange(150) + 5, 0, 149)
     np.testing.assert_array_equal(chip, image[rows][:, columns])
+
+
+def test_a_face_is_cut_out_at_any_size():
+    image = np.random.default_rng(0).integers(0, 256, (130, 120, 3), np.uint8)
+    points = face_points(size=(112, 96)) + (7, 4)
+    chip = align_face(image, points, size=(112, 96))
+    np.testing.assert_array_equal(chip, image[4:116, 7:103])
+    assert align_face(image, points, size=(14, 12)).shape == (14, 12, 3)
 
 
 def test_a_face_on_its_side_is_turned_upright():
@@ -125,6 +142,17 @@ def test_files_are_written_losslessly(faces, tmp_path):
         np.testing.assert_array_equal(_read(chip), align_face(_read(file), points[name], 80))
 
 
+def test_settings_are_recorded(faces, tmp_path):
+    align_files(*faces, tmp_path / "square", side=80)
+    align_files(*faces, tmp_path / "template", size=(112, 96))
+    square, template = (
+        json.loads((tmp_path / name / "alignment.json").read_text())
+        for name in ("square", "template")
+    )
+    assert square.pop("landmarks_sha256") == template.pop("landmarks_sha256")
+    assert square == {"side": 80, "zoom": 1.4} and template == {"size": [112, 96]}
+
+
 def test_only_missing_files_are_written_again(faces, tmp_path):
     first, second, third = align_files(*faces, tmp_path / "out", side=80)
     os.utime(first, (1, 1))
@@ -163,6 +191,10 @@ def test_other_settings_and_other_folders_are_refused(faces, tmp_path):
         align_files(files, landmarks, landmarks.parent, side=80)
     with pytest.raises(InputError, match="side=0"):
         align_files(files, landmarks, tmp_path / "new", side=0)
+    with pytest.raises(InputError, match=r"aligned with size=None, not \[112, 96\]"):
+        align_files(files, landmarks, tmp_path / "out", size=(112, 96))
+    with pytest.raises(InputError, match=r"size=\(112, 4\): give \(height, width\)"):
+        align_files(files, landmarks, tmp_path / "new", size=(112, 4))
     landmarks.write_text(landmarks.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     with pytest.raises(InputError, match="landmarks_sha256"):
         align_files(files, landmarks, tmp_path / "out", side=80)

@@ -57,8 +57,17 @@ TABLE = {
         shape=(8, 16, 16, 3),
         other_shapes=((16, 16, 1), (4, 24, 17, 3), (32, 48, 3)),
     ),
+    # Convolutions 23,296 + 307,392 + 663,936 + 884,992 + 590,080; dense 256 * 32 + 32, 33 * 32
+    "alexnet": Case(32, 2_478_976, other_shapes=((16, 16, 1), (24, 17, 3)), units=32),
+    # Convolutions 1,792 + 73,856 + 295,168 + 1,180,160, units 294,912 + 2 * 1,179,648,
+    # PReLU 960 + 2 * 128 + 4 * 256, dense layer 512 * 32 + 32
+    "spherenet": Case(
+        32, 4_223_840, other_shapes=((16, 16, 1), (9, 17, 3), (112, 96, 3)), layers=10, embedding=32
+    ),
     # Stem 4,736; 3 blocks of 32, 4 of 64, 3 of 128, 4 of 256; embedding 256 * 128
     "face_resnet": Case(128, 5_607_488, other_shapes=((16, 16, 1), (24, 17, 3))),
+    # Stem 4,736; 3 blocks of 32, two of 64; norm 256; 64 * 4 filters of 8x8 and biases; norm 1,024
+    "facelet": Case(256, 207_424, other_shapes=((16, 16, 1), (24, 17, 3))),
     # Backbone 448 + 4,640 + 18,496; separable 2 * (576 + 4,096 + 64); spatial attention 2 * 18;
     # norm 256; dense layer 65,600; LSTM 4 * (112 * 48 + 48); attention 2 * 48 * 32 + 65
     "mtdnn": Case(

@@ -8,7 +8,8 @@ import tensorflow as tf
 from mtl_lowres.datasets.alignment import align_face, read_landmarks
 from mtl_lowres.errors import InputError
 from mtl_lowres.registry import TRUNKS
-from mtl_lowres.trunks.face_resnet import FACE_RESNET_BLOCKS, PadChannels, face_resnet
+from mtl_lowres.trunks.face_blocks import FACE_RESNET_BLOCKS, PadChannels
+from mtl_lowres.trunks.face_resnet import face_resnet
 
 SHAPE = (103, 103, 3)
 PAIRS = 12

@@ -1,0 +1,89 @@
+"""Every image at two sizes from one decode: as a teacher sees it, and as its student does."""
+
+import hashlib
+
+import pandas as pd
+import tensorflow as tf
+
+from mtl_lowres.data.augment import Augmentation
+from mtl_lowres.data.clips import ClipSampling
+from mtl_lowres.data.decode import tolerant_map
+from mtl_lowres.data.degrade import Recipe, sample_seed
+from mtl_lowres.data.loading import Loader, fixed_size
+
+# Keeps the draws of the second recipe apart from those of the first, which has the same seed.
+_LOW_STREAM = 3000
+
+
+class TwoSizeLoader(Loader):
+    """Reads rows and gives each at high and at low resolution.
+
+    The high resolution is the recipe `hr` of the (augmented) file, the low one the recipe
+    `degrade` of that. With `blend` in the augmentation, some of the images at high resolution are
+    first mixed with that of another row, augmented in its own way; a row whose partner cannot be
+    read is left as it is.
+
+    Attributes:
+        shape: of the low resolution.
+        shapes: `{"hr": ..., "lr": ...}`.
+        repeatable: whether a row gives the same in every epoch.
+    """
+
+    def __init__(
+        self,
+        manifest: pd.DataFrame,
+        hr: Recipe,
+        degrade: Recipe,
+        augmentation: Augmentation | None,
+        seed: int,
+        fast_decode: bool,
+        clip: ClipSampling | None = None,
+    ):
+        super().__init__(manifest, hr, augmentation, seed, fast_decode, clip)
+        self.degrade = degrade
+        high = self.shape
+        self.shape = (*high[:-3], *fixed_size(degrade), 3)
+        self.shapes = {"hr": high, "lr": self.shape}
+        self.repeatable = self.repeatable and degrade.deterministic
+
+    def __call__(self, index, epoch):
+        """Return ({"hr": images, "lr": images}, ok bool [n]) of the rows `index` [n]."""
+        epochs = tf.broadcast_to(epoch, tf.shape(index))
+        high, ok = self.images(index, epochs)
+        if self.augmentation and self.augmentation.blend:
+            high = self._blended(high, index, epochs)
+        low, degraded = tolerant_map(
+            lambda item: self._degraded(*item), (high, index, epochs), self.shape
+        )
+        return {"hr": high, "lr": low}, ok & degraded
+
+    def _degraded(self, high, row, epoch):
+        seed = sample_seed(self.seed, epoch, row)
+        seed = tf.random.experimental.stateless_fold_in(seed, _LOW_STREAM)
+        return self.degrade(high, seed) if self.clip is None else self.degrade.clip(high, seed)
+
+    def _blended(self, high, index, epochs):
+        shares, partners = tf.map_fn(
+            lambda item: self.augmentation.draw_blend(
+                sample_seed(self.seed, item[1], item[0]), len(self.paths)
+            ),
+            (index, epochs),
+            fn_output_signature=(tf.float32, tf.int32),
+        )
+        places = tf.where(shares < 1.0)[:, 0]
+        # Only the partners that are drawn are decoded.
+        others, ok = self.images(
+            tf.cast(tf.gather(partners, places), index.dtype), tf.gather(epochs, places)
+        )
+        places, others = tf.boolean_mask(places, ok), tf.boolean_mask(others, ok)
+        share = tf.reshape(tf.gather(shares, places), [-1] + [1] * (high.shape.rank - 1))
+        mixed = share * tf.gather(high, places) + (1.0 - share) * others
+        return tf.tensor_scatter_nd_update(high, places[:, tf.newaxis], mixed)
+
+    def high_fingerprint(self) -> str:
+        """Name the content of a cache of the high resolution."""
+        return super().fingerprint()
+
+    def fingerprint(self) -> str:
+        """Name the content of a cache of both, as `Loader.fingerprint` does."""
+        return hashlib.sha256(f"{super().fingerprint()}|{self.degrade.text}".encode()).hexdigest()
