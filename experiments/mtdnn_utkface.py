@@ -41,10 +41,10 @@ gender, 1.7 of race), one seed each, age / gender / race:
                                                           16 px: 6.71 / 87.8 / 77.0
 
 So one network for all sizes costs nothing at 16 px. Averaging over the mirror image gains about 0.1
-years. `--table ages`, frozen features, a hidden layer of 256, 25 epochs, three seeds, validation mae
-in years: label distribution 5.33 ± 0.02, label diversity 5.47 ± 0.04, mean-variance 5.56 ± 0.07, DEX
-5.69 ± 0.06, CORAL 5.94 ± 0.08, mean squared error 6.20 ± 0.05. Not tried: EfficientNet-Lite0 as a second trunk, mixup, cutout, a network for each size
-that starts from this one.
+years. `--table ages`, frozen features, a hidden layer of 256, 25 epochs, three seeds, validation
+mae in years: label distribution 5.33 ± 0.02, label diversity 5.47 ± 0.04, mean-variance 5.56 ±
+0.07, DEX 5.69 ± 0.06, CORAL 5.94 ± 0.08, mean squared error 6.20 ± 0.05. Not tried: EfficientNet-
+Lite0 as a second trunk, mixup, cutout, a network for each size that starts from this one.
 """
 
 import argparse

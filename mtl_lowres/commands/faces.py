@@ -28,6 +28,13 @@ _PAGE, _SCORES, _METRICS = "verification.html", "scores.csv", "metrics.json"
 @click.option(
     "--subtract-mean", is_flag=True, help="Subtract the mean embedding of the other folds."
 )
+@click.option(
+    "--metric",
+    type=click.Choice(["cosine", "joint_bayes"]),
+    default="cosine",
+    show_default=True,
+    help="joint_bayes: learned on the other folds' people (column subject).",
+)
 @click.option("--out", help="Folder for the page with the ROC curve, and scores.csv.")
 @json_option
 def verify(
@@ -41,20 +48,23 @@ def verify(
     task,
     mirrored,
     subtract_mean,
+    metric,
     out,
     json_file,
 ):
     """Measure whether a model tells pairs of one person from pairs of two."""
     from mtl_lowres.data.loading import BadFiles
-    from mtl_lowres.evaluation.verification import verification_metrics
     from mtl_lowres.model import load_model
     from mtl_lowres.training.embed import embedding_source, score_pairs
+    from mtl_lowres.training.verify import check_pairs, table_figures
 
     if out:
         _check_replaceable(Path(out))
     network = load_model(model)
     source = embedding_source(network, task)
     pairs = _read_pairs(dataset, data, manifest_csv, reader_options, split)
+    # Before the long way through the network.
+    check_pairs(pairs, metric, subtract_mean)
     bad_files = BadFiles(pairs["path"].nunique())
     table = score_pairs(
         network,
@@ -62,6 +72,7 @@ def verify(
         degrade,
         task=task,
         mirrored=mirrored,
+        metric=metric,
         subtract_mean=subtract_mean,
         bad_files=bad_files,
         progress=True,
@@ -72,8 +83,9 @@ def verify(
         "degrade": degrade or network.description["degrade"],
         "mirrored": mirrored,
         "subtract_mean": subtract_mean,
+        "metric": metric,
     }
-    figures = verification_metrics(table["score"], table["same"], table["fold"])
+    figures = table_figures(table)
     _print_figures(figures)
     if bad_files.reasons:
         left_out = len(pairs) // 2 - len(table)
@@ -100,7 +112,6 @@ def _read_pairs(dataset, data, manifest_csv, reader_options, split):
         if "split" not in pairs or not (pairs["split"] == split).any():
             raise InputError(f"--split {split!r}: the manifest has no such rows")
         pairs = pairs[pairs["split"] == split]
-    # Before the long way through the network.
     first, _ = pair_rows(pairs)
     check_folds(*(pairs[name].to_numpy("int64")[first] for name in ("same", "fold")))
     return pairs
@@ -108,7 +119,7 @@ def _read_pairs(dataset, data, manifest_csv, reader_options, split):
 
 def _print_figures(figures: dict) -> None:
     interval = figures["interval"] or {}
-    click.echo(f"{figures['pairs']} pairs, {len(figures['thresholds'])} folds")
+    click.echo(f"{figures['pairs']} pairs, {len(figures['thresholds'])} folds, {figures['metric']}")
     for name, value in figures.items():
         if name.startswith("tar@") and value is None:
             click.echo(f"{name:24} -       too few pairs of two people")
@@ -135,7 +146,9 @@ def _write_folder(out: Path, table, result: dict) -> None:
     from mtl_lowres.files import replacing, write_json
     from mtl_lowres.report.verification import write_verification_report
 
-    far, tar, _ = roc_curve(table["score"], table["same"])
+    # Each fold's own threshold makes the scores of different metrics comparable.
+    scores = table["score"] - table.get("threshold", 0)
+    far, tar, _ = roc_curve(scores, table["same"])
     with replacing(out) as folder:
         folder.mkdir()
         table.to_csv(folder / _SCORES, index=False, lineterminator="\n", encoding="utf-8")
@@ -144,7 +157,7 @@ def _write_folder(out: Path, table, result: dict) -> None:
             folder / _PAGE,
             result["figures"],
             (far, tar),
-            table["score"],
+            scores,
             table["same"],
             result["settings"],
             title=f"{Path(result['settings']['model']).name}: verification",

@@ -1,9 +1,9 @@
 """A metric learned from people's embeddings: are two images likelier of one person or of two?
 
-Source: Chen et al., "Bayesian face revisited: a joint formulation" (ECCV 2012), equations 4 to 6: an
-embedding is the sum of a person's own vector and of the deviation of the image, both Gaussian.
-Deviations: their covariances are moments, shrunk, in place of the paper's expectation maximisation,
-and the ratio is computed on axes that make both covariances diagonal, and with its constant.
+Source: Chen et al., "Bayesian face revisited: a joint formulation" (ECCV 2012), equations 4 to 6.
+An embedding is the sum of a person's own vector and of the deviation of the image, both Gaussian.
+Deviations: their covariances are shrunk moments in place of the paper's expectation maximisation;
+the ratio is computed on axes that make both covariances diagonal, and with its constant.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from mtl_lowres.errors import InputError
 from mtl_lowres.evaluation.classification import checked_subjects
 from mtl_lowres.evaluation.pairs import form_pairs
-from mtl_lowres.evaluation.verification import roc_curve
+from mtl_lowres.evaluation.verification import best_threshold, roc_curve
 
 SHRINKS = (0.2, 0.4, 0.6, 0.8, 0.9)
 _MOST_PAIRS = 5000
@@ -60,8 +60,8 @@ class JointBayes:
         _check_finite(second)
         projection, ratio = self._axes
         first, second = (first - self.mean) @ projection, (second - self.mean) @ projection
-        # Along an axis a person varies by `ratio` and an image of it by 1. The covariance of the
-        # two images is [[r + 1, r], [r, r + 1]] for one person and [[r + 1, 0], [0, r + 1]] for two.
+        # Along an axis people vary by r = `ratio` and images of one by 1: two images have the
+        # covariance [[r + 1, r], [r, r + 1]] if of one person, [[r + 1, 0], [0, r + 1]] if of two.
         of_one, of_two = 2 * ratio + 1, (ratio + 1) ** 2
         products = (first * second) @ (ratio / of_one)
         squares = (first**2 + second**2) @ (ratio**2 / ((ratio + 1) * of_one))
@@ -153,6 +153,76 @@ def choose_shrink(
             metric = fit_joint_bayes(embeddings[~here], numbers[~here], shrink)
             areas[place] += _area_under_curve(metric.scores(first, second), same)
     return float(choices[areas.argmax()])
+
+
+def score_folds(
+    embeddings: ArrayLike,
+    people: ArrayLike,
+    folds: ArrayLike,
+    first: ArrayLike,
+    second: ArrayLike,
+    same: ArrayLike,
+) -> tuple[np.ndarray, dict[int, float]]:
+    """Score the pairs of each fold by a metric learned on the images of the other folds.
+
+    How far to shrink is chosen on the other folds too, and so is the threshold: their pairs are
+    scored by metrics that have not learned from the fold of the pair, or, where there is but one
+    other fold, by one that has, which makes the threshold somewhat worse.
+
+    Args:
+        embeddings: of the images, each once [n, d].
+        people: who each image shows [n]; an image whose person is missing is not learned from.
+        folds: number of the fold of each image [n].
+        first: place of the first image of each pair [pairs].
+        second: place of the second [pairs], in the same fold.
+        same: 1 where the pair shows one person, 0 where it shows two [pairs].
+
+    Returns:
+        The scores, float64 [pairs], each on the scale of its fold's metric, and the threshold of
+        each fold: a pair is accepted where its score is at least that.
+
+    Raises:
+        InputError: as `choose_shrink`, and if there are not two folds or a person is in two.
+    """
+    embeddings, people = np.asarray(embeddings), np.asarray(people, dtype=object)
+    folds, first, second, same = map(np.asarray, (folds, first, second, same))
+    _check_people_apart(people, folds)
+    scores, thresholds = np.empty(len(first)), {}
+
+    def scores_of(fold: int, learned: np.ndarray, shrink: float) -> np.ndarray:
+        metric = fit_joint_bayes(embeddings[learned], people[learned], shrink)
+        here = folds[first] == fold
+        return metric.scores(embeddings[first[here]], embeddings[second[here]])
+
+    for fold in np.unique(folds[first]):
+        others = folds != fold
+        parts = np.unique(folds[others])
+        shrink = choose_shrink(embeddings[others], people[others])
+        scores[folds[first] == fold] = scores_of(fold, others, shrink)
+        # Of people whom the metric knows the scores are too good to choose a threshold on.
+        unseen = [
+            scores_of(part, others & (folds != part) if len(parts) > 1 else others, shrink)
+            for part in parts
+        ]
+        kinds = [same[folds[first] == part] for part in parts]
+        thresholds[int(fold)] = best_threshold(np.concatenate(unseen), np.concatenate(kinds))
+    return scores, thresholds
+
+
+def _check_people_apart(people: np.ndarray, folds: np.ndarray) -> None:
+    if len(np.unique(folds)) < 2:
+        raise InputError(
+            f"joint Bayes has images of {len(np.unique(folds))} fold: it is learned on other folds "
+            "than it is tested on, so give at least two"
+        )
+    folds_of = pd.Series(folds).groupby(pd.Series(people)).unique()
+    shared = folds_of[folds_of.map(len) > 1]
+    if len(shared):
+        raise InputError(
+            f"person {shared.index[0]!r} is in folds {sorted(shared.iloc[0].tolist())} "
+            f"({len(shared)} such people): joint Bayes must not learn from people it is tested on, "
+            "so keep each in one fold, or use the cosine"
+        )
 
 
 def _checked(embeddings: ArrayLike, people: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

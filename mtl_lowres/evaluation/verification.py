@@ -5,7 +5,7 @@ Deviations: a threshold is the exact best between neighbouring scores, not of a 
 `subtract_mean` the scores of a fold are made with one mean, wherever they are used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -75,6 +75,7 @@ def verification_metrics(
     folds: ArrayLike,
     *,
     groups: ArrayLike | None = None,
+    thresholds: Mapping[int, float] | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> dict:
@@ -88,6 +89,9 @@ def verification_metrics(
             and tested on 1 to 5, and 1 for the other way round. Thresholds are then chosen on other
             folds of the same group, and all figures but the accuracy are means over the groups,
             whose scores need not be comparable. Default: one group.
+        thresholds: that of each fold, chosen without its pairs, where every fold is scored by a
+            metric of its own. The other figures are then of the scores minus their threshold.
+            Default: chosen here.
         bootstrap: number of resamples behind `interval`; 0 for none.
         seed: seed of the resampling.
 
@@ -113,7 +117,7 @@ def verification_metrics(
 
     Raises:
         InputError: if lengths disagree, there is no pair, a score is not finite, `same` is not 0 or
-            1, a fold has pairs of one kind only, or a group has a single fold.
+            1, a fold has pairs of one kind only or no threshold, or a group has a single fold.
 
     Example:
         >>> verification_metrics([0.9, 0.1, 0.8, 0.2], [1, 0, 1, 0], [1, 1, 2, 2])["2fold_accuracy"]
@@ -121,7 +125,12 @@ def verification_metrics(
     """
     scores, same, folds, groups = checked_pairs(scores, same, folds, groups)
     check_folds(same, folds, groups)
-    thresholds, right = _judge(scores, same, folds, groups)
+    if thresholds is None:
+        thresholds = _best_of_other_folds(scores, same, folds, groups)
+        right = (scores >= _of_each_pair(thresholds, folds)) == (same == 1)
+    else:
+        scores = scores - _of_each_pair(thresholds, folds)
+        right = (scores >= 0) == (same == 1)
     per_fold = {int(fold): float(right[folds == fold].mean()) for fold in np.unique(folds)}
     protocol = "lfw_10fold" if len(per_fold) == 10 else f"{len(per_fold)}fold"
     accuracies = list(per_fold.values())
@@ -130,7 +139,7 @@ def verification_metrics(
         f"{protocol}_accuracy": float(np.mean(accuracies)),
         f"{protocol}_deviation": float(np.std(accuracies, ddof=1)),
         "fold_accuracies": per_fold,
-        "thresholds": thresholds,
+        "thresholds": {int(fold): float(thresholds[fold]) for fold in per_fold},
         **_curve_figures(tables),
         "interval": _interval(f"{protocol}_accuracy", right, same, folds, tables, bootstrap, seed),
         "bootstrap_over": "pairs",
@@ -176,16 +185,21 @@ def best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
     return float(candidates[gain == gain.max()].mean())
 
 
-def _judge(scores, same, folds, groups) -> tuple[dict[int, float], np.ndarray]:
-    """Return the threshold of each fold, and whether it tells each pair right."""
-    thresholds, right = {}, np.zeros(len(scores), bool)
+def _best_of_other_folds(scores, same, folds, groups) -> dict[int, float]:
+    thresholds = {}
     for fold in np.unique(folds):
         here = folds == fold
         others = (groups == groups[here.argmax()]) & ~here
-        threshold = best_threshold(scores[others], same[others])
-        thresholds[int(fold)] = threshold
-        right[here] = (scores[here] >= threshold) == (same[here] == 1)
-    return thresholds, right
+        thresholds[int(fold)] = best_threshold(scores[others], same[others])
+    return thresholds
+
+
+def _of_each_pair(thresholds: Mapping[int, float], folds: np.ndarray) -> np.ndarray:
+    missing = sorted(set(np.unique(folds).tolist()) - set(thresholds))
+    if missing:
+        raise InputError(f"fold {missing[0]} has no threshold: give one to each fold, or none")
+    values, at = np.unique(folds, return_inverse=True)
+    return np.array([thresholds[fold] for fold in values], np.float64)[at]
 
 
 def _counts(scores: np.ndarray, same: np.ndarray) -> np.ndarray:

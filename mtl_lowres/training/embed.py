@@ -1,6 +1,7 @@
 """The embeddings that a model gives the images of a manifest, and the scores of its pairs."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,11 @@ from tqdm import tqdm
 from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.pipeline import make_dataset
-from mtl_lowres.datasets.pairs import pair_rows
 from mtl_lowres.errors import InputError
-from mtl_lowres.evaluation.verification import pair_scores
 from mtl_lowres.model import MultiTaskModel
+from mtl_lowres.training.verify import SAMPLE_COLUMNS, check_pairs, pair_table
 
 _ROW = "_row"
-_SAMPLE = ("path", "start", "stop")
 
 
 def embed(
@@ -25,7 +24,7 @@ def embed(
     degrade: str | None = None,
     *,
     task: str | None = None,
-    mirrored: bool = True,
+    mirrored: bool | Literal["mean"] = True,
     batch_size: int = 64,
     cache: str = "none",
     bad_files: BadFiles | None = None,
@@ -42,7 +41,7 @@ def embed(
         degrade: degradation recipe; default: the model's own.
         task: whose head's embedding to take; default: the first head's that has one.
         mirrored: append the embedding of the mirrored image, as verification of faces does
-            (SphereFace's `evaluation.m`).
+            (SphereFace's `evaluation.m`); `"mean"`: return the mean of both in its place.
         batch_size: images a step.
         cache: `"memory"` or `"none"`; the first only where the recipe repeats itself.
         bad_files: collects what cannot be decoded; default: a new one with a budget of 1 %.
@@ -50,7 +49,7 @@ def embed(
 
     Returns:
         The positions of the rows that could be read, int64 [k], ascending, and their embeddings,
-        float32 [k, d], or [k, 2 d] with `mirrored`; not normalised.
+        float32 [k, d], or [k, 2 d] with `mirrored=True`; not normalised.
 
     Raises:
         InputError: if there is no such task, its head has no embedding, the recipe does not fit the
@@ -60,7 +59,9 @@ def embed(
         >>> rows, embeddings = embed(model, manifest, "area(16)|bicubic(150)")
     """
     degrade = _checked_degrade(model, degrade)
-    sample = manifest.groupby([c for c in _SAMPLE if c in manifest], dropna=False, sort=False)
+    sample = manifest.groupby(
+        [c for c in SAMPLE_COLUMNS if c in manifest], dropna=False, sort=False
+    )
     number = sample.ngroup().to_numpy()
     _, first = np.unique(number, return_index=True)
     bad_files = bad_files if bad_files is not None else BadFiles(len(first))
@@ -97,44 +98,33 @@ def score_pairs(
     manifest: pd.DataFrame,
     degrade: str | None = None,
     *,
+    metric: str = "cosine",
     subtract_mean: bool = False,
+    mirrored: bool = True,
     **options,
 ) -> pd.DataFrame:
-    """Return the cosine score of every pair of which both files can be read.
+    """Return the score of every pair of which both files can be read.
 
     Args:
         model: made by `build_model`.
         manifest: of pairs, see `datasets.pairs.pair_manifest`.
         degrade: degradation recipe; default: the model's own.
+        metric: see `training.verify.pair_table`.
         subtract_mean: see `evaluation.verification.pair_scores`.
+        mirrored: embed the mirrored image too, and append that embedding or, for joint Bayes, take
+            the mean of both.
         **options: further arguments of `embed`.
 
     Returns:
-        path_a, path_b, same (0 or 1), fold and score, float64 in [-1, 1]; one row a pair.
+        One row a pair; see `training.verify.pair_table`.
 
     Raises:
-        InputError: if the manifest is none of pairs, or `embed` or `pair_scores` refuses.
+        InputError: if the manifest is none of pairs, or `embed` or `pair_table` refuses.
     """
-    first, second = pair_rows(manifest)
-    rows, embeddings = embed(model, manifest, degrade, **options)
-    place = np.full(len(manifest), -1)
-    place[rows] = np.arange(len(rows))
-    readable = (place[first] >= 0) & (place[second] >= 0)
-    first, second = first[readable], second[readable]
-    paths = manifest["path"].to_numpy()
-    folds = manifest["fold"].to_numpy(np.int64)[first]
-    scores = pair_scores(
-        embeddings[place[first]], embeddings[place[second]], folds, subtract_mean=subtract_mean
-    )
-    return pd.DataFrame(
-        {
-            "path_a": paths[first],
-            "path_b": paths[second],
-            "same": manifest["same"].to_numpy(np.int64)[first],
-            "fold": folds,
-            "score": scores,
-        }
-    )
+    check_pairs(manifest, metric, subtract_mean)
+    views = "mean" if mirrored and metric == "joint_bayes" else mirrored
+    rows, embeddings = embed(model, manifest, degrade, mirrored=views, **options)
+    return pair_table(rows, embeddings, manifest, metric=metric, subtract_mean=subtract_mean)
 
 
 def embedding_source(model: MultiTaskModel, task: str | None = None) -> str | None:
@@ -155,9 +145,13 @@ def embedding_source(model: MultiTaskModel, task: str | None = None) -> str | No
     return task
 
 
-def _batch_embedder(model: MultiTaskModel, task: str | None, mirrored: bool) -> Callable:
+def _batch_embedder(
+    model: MultiTaskModel, task: str | None, mirrored: bool | Literal["mean"]
+) -> Callable:
     """Return a traced function from images [n, ..., h, w, c] to embeddings [n, d or 2 d]."""
     source = embedding_source(model, task)
+    if mirrored not in (True, False, "mean"):
+        raise InputError(f"mirrored={mirrored!r}: give True, False or 'mean'")
 
     def of_images(images):
         if source is None:
@@ -169,7 +163,9 @@ def _batch_embedder(model: MultiTaskModel, task: str | None, mirrored: bool) -> 
         if not mirrored:
             return tf.cast(of_images(images), tf.float32)
         both = of_images(tf.concat([images, tf.reverse(images, axis=[-2])], axis=0))
-        return tf.cast(tf.concat(tf.split(both, 2), axis=-1), tf.float32)
+        halves = tf.split(both, 2)
+        joined = tf.add_n(halves) / 2 if mirrored == "mean" else tf.concat(halves, axis=-1)
+        return tf.cast(joined, tf.float32)
 
     return of_batch
 

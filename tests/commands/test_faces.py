@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from mtl_lowres.cli import main
 from mtl_lowres.data.manifest import write_manifest
-from mtl_lowres.datasets.pairs import read_pairs
+from mtl_lowres.datasets.pairs import pair_manifest, read_pairs
 from mtl_lowres.evaluation.verification import verification_metrics
 
 
@@ -73,6 +73,36 @@ def test_verify_writes_scores_and_page(faces, model, tmp_path):
     assert done.exit_code == 2 and "holds 'notes.txt'" in done.stderr
 
 
+def test_verify_by_joint_bayes(model, tmp_path, monkeypatch):
+    """The network's part is replaced: eight people in two folds, whose embeddings are known."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(8, 2)) * 4
+    first = [(person, image) for person in range(8) for image in (0, 1)]
+    second = [(p, 1) if image == 0 else ((p + 2) % 8, 0) for p, image in first]
+    pairs = pair_manifest(
+        *([f"{p} {image}.png" for p, image in side] for side in (first, second)),
+        same=[1, 0] * 8,
+        folds=[p % 2 + 1 for p, _ in first],
+    ).assign(subject=[f"person {p}" for pair in zip(first, second, strict=True) for p, _ in pair])
+    values = {path: centres[int(path[0])] + rng.normal(size=2) for path in set(pairs["path"])}
+
+    def embed(network, manifest, degrade, *, mirrored, **options):
+        assert mirrored == "mean"
+        return np.arange(len(manifest)), np.array([values[path] for path in manifest["path"]])
+
+    monkeypatch.setattr("mtl_lowres.training.embed.embed", embed)
+    manifest, out = tmp_path / "pairs.csv", tmp_path / "out"
+    write_manifest(pairs, manifest)
+    done = _run("verify", model, "--manifest", manifest, "--metric", "joint_bayes", "--out", out)
+    assert done.exit_code == 0, done.output
+    assert "16 pairs, 2 folds, joint Bayes, learned on the other folds' people" in done.output
+    table = pd.read_csv(out / "scores.csv")
+    right = (table["score"] >= table["threshold"]) == (table["same"] == 1)
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["figures"]["2fold_accuracy"] == pytest.approx(right.mean())
+    assert metrics["settings"]["metric"] == "joint_bayes"
+
+
 def test_bad_pairs_end_in_one_line_before_the_network_runs(faces, model, tmp_path, monkeypatch):
     monkeypatch.setattr("mtl_lowres.training.embed.embed", None)
     csv = tmp_path / "one kind.csv"
@@ -85,6 +115,10 @@ def test_bad_pairs_end_in_one_line_before_the_network_runs(faces, model, tmp_pat
         (["--manifest", images], "no column 'pair'"),
         (["--dataset", "pairs", "--data", tmp_path / "gone.csv"], "gone.csv: cannot be read"),
         (["--dataset", "pairs", "--data", faces, "--split", "test"], "has no such rows"),
+        (
+            ["--dataset", "pairs", "--data", faces, "--metric", "joint_bayes"],
+            "the manifest has no column 'subject'",
+        ),
         (["--dataset", "pairs", "--data", faces, "--task", "face"], "there is no task 'face'"),
         (["--dataset", "lfw", "--data", tmp_path], "give the folder of LFW"),
         ([], "give --manifest FILE.csv"),

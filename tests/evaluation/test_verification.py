@@ -191,3 +191,24 @@ def test_no_curve_of_one_kind(kind, who):
 
 def test_rank1_is_offered_here():
     assert rank1_identification(np.eye(4), list("aabb"))["people"] == 2
+
+
+def test_thresholds_chosen_elsewhere():
+    """Fold 2's scores are 10 higher, as its threshold is: only what lies above it matters."""
+    scores, same, folds = _drawn(400, folds=2)
+    level = np.where(folds == 2, 10.2, 0.2)
+    chosen = verification_metrics(
+        scores + level - 0.2, same, folds, thresholds={1: 0.2, 2: 10.2}, bootstrap=20
+    )
+    assert chosen["thresholds"] == {1: 0.2, 2: 10.2}
+    right = (scores >= 0.2) == (same == 1)
+    for fold in (1, 2):
+        # A score that equals the threshold may be rounded to either side of it.
+        exact = np.count_nonzero(np.isclose(scores[folds == fold], 0.2))
+        expected = right[folds == fold].mean()
+        assert chosen["fold_accuracies"][fold] == pytest.approx(expected, abs=exact / 200 + 1e-9)
+    low, high = chosen["interval"]["2fold_accuracy"]
+    assert low < chosen["2fold_accuracy"] < high
+    assert chosen["auc"] == pytest.approx(roc_auc_score(same, scores), abs=1e-3)
+    with pytest.raises(InputError, match="fold 2 has no threshold: give one to each fold"):
+        verification_metrics(scores, same, folds, thresholds={1: 0.2})

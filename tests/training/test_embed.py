@@ -67,6 +67,10 @@ def test_mirrored_embeddings_follow_those_of_the_image(images, decoded):
     np.testing.assert_allclose(embeddings, np.hstack([left, right]), atol=1e-6)
     _, plain = embed(_model(), manifest, mirrored=False)
     np.testing.assert_allclose(plain, left, atol=1e-6)
+    _, mean = embed(_model(), manifest, mirrored="mean")
+    np.testing.assert_allclose(mean, (left + right) / 2, atol=1e-6)
+    with pytest.raises(InputError, match="mirrored='max': give True, False or 'mean'"):
+        embed(_model(), manifest, mirrored="max")
 
 
 def test_a_file_is_decoded_once_and_bad_ones_are_left_out(images, tmp_path, monkeypatch):
@@ -139,3 +143,21 @@ def test_scores_of_pairs(images, decoded):
     manifest.loc[3, "path"] = "gone.png"
     table = score_pairs(_model(), manifest)
     assert table["path_b"].tolist() == [paths[1], paths[4], paths[0]]
+
+
+def test_joint_bayes_is_given_the_mean_of_both_views(images, decoded, monkeypatch):
+    paths, pixels = images
+    manifest = pair_manifest(paths[:4], paths[1:], [1, 0, 1, 0], [1, 1, 2, 2])
+    given = {}
+    monkeypatch.setattr(
+        "mtl_lowres.training.embed.pair_table",
+        lambda rows, embeddings, *_, **options: given.update(options, embeddings=embeddings),
+    )
+    with pytest.raises(InputError, match="no column 'subject'"):
+        score_pairs(_model(), manifest, metric="joint_bayes")
+    assert not given
+    manifest = manifest.assign(subject="Zoë", fold=1)
+    score_pairs(_model(), manifest, metric="joint_bayes")
+    mean = sum(_halves(pixels)) / 2
+    np.testing.assert_allclose(given["embeddings"][::2], mean[:4], atol=1e-6)
+    assert given["metric"] == "joint_bayes"

@@ -1,0 +1,274 @@
+"""Who is it, from a face of 16 or 8 pixels: students of a high-resolution teacher on LFW.
+
+TODO docstring
+"""
+
+import argparse
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import mtl_lowres as mtl
+from mtl_lowres.evaluation.classification import format_mean_std, summarise_seeds
+from mtl_lowres.evaluation.sweep import probe_recipe
+from mtl_lowres.files import write_json
+from mtl_lowres.training.config import TrainConfig
+from mtl_lowres.training.embed import embed
+from mtl_lowres.training.run import train
+from mtl_lowres.training.verify import verify_embeddings
+
+# Each half of View 2's folds is tested by networks that were trained on the people of the other.
+HALVES = {"a": (1, 2, 3, 4, 5), "b": (6, 7, 8, 9, 10)}
+FULL = 150
+# What the teacher sees changed too; its mirror image it would embed alike, so it is not asked.
+FACES = (
+    "rotate(8, at='hr')|scale(0.1, at='hr')|aspect(0.07, at='hr')|shift(7, at='hr')"
+    "|gamma(0.4, at='hr')|contrast(0.3, at='hr')|brightness(0.08, per_channel=True, at='hr')"
+    "|flip(0.5)"
+)
+# The same for images that are small already.
+SMALL_FACES = (
+    "flip(0.5)|rotate(8)|scale(0.1)|aspect(0.07)|shift(0.7)|gamma(0.4)|contrast(0.3)"
+    "|brightness(0.08, per_channel=True)"
+)
+COMMON = {"tasks": ("identity",), "clip_norm": 5.0, "warmup_epochs": 1, "val": 0}
+GUIDED = COMMON | {"augment": FACES, "weight_decay": 1e-3}
+LIGHT = GUIDED | {
+    "heads": {"identity": "embedding(width=128)"},
+    "teacher_views": 4,
+    "cache": "disk",
+    "batch_size": 64,
+}
+# Network -> trunk (that takes the weights of the face network) and settings.
+NETWORKS = {
+    "guided, 16 px": (
+        "facelet",
+        LIGHT | {"degrade": "area(16)", "learning_rate": 3e-3, "epochs": 16},
+    ),
+    "guided, 8 px": (
+        "facelet",
+        LIGHT | {"degrade": "area(8)|bicubic(16)", "learning_rate": 2e-3, "epochs": 8},
+    ),
+    "labels alone, 16 px": (
+        "facelet",
+        COMMON
+        | {
+            "heads": {"identity": "identity(loss='am_softmax', embedding=128)"},
+            "degrade": "area(16)",
+            "augment": SMALL_FACES,
+            "weight_decay": 0.05,
+            "learning_rate": 3e-3,
+            "epochs": 30,
+        },
+    ),
+    "guided, all sizes": (
+        "face_resnet",
+        GUIDED
+        | {
+            "heads": {"identity": "embedding()"},
+            "degrade": "pick_size(8, 10, 12, 14, 16, 16, 20, 24, 32, 48, 75, 150, 150)"
+            f"|bicubic({FULL})",
+            "batch_size": 32,
+            "learning_rate": 1.5e-4,
+            "epochs": 2,
+            "cache": "none",
+        },
+    ),
+}
+SPHERES = {
+    f"SphereNet-20, {loss}": COMMON
+    | {
+        "trunk": "spherenet(layers=20)",
+        "heads": {"identity": f"identity(loss={loss!r})"},
+        "degrade": "area(28, 24)",
+        "augment": SMALL_FACES,
+        "weight_decay": 5e-4,
+        "learning_rate": 1e-3,
+        "epochs": 12,
+    }
+    for loss in ("am_softmax", "a_softmax")
+}
+# Pixels a side. The published probes, 96x112 over 1 to 16, for chips that show a face as large.
+PROBES = (150, 75, 50, 38, 30, 25, 21, 19, 17, 15, 14, 12, 11, 10, 9, 8)
+NATIVE = (16, 8)
+PUBLISHED = """Published (cosine, 10 folds, half a million training faces, read off a figure),
+teacher / student for 14x16: 96x112 .989/.924; 48x56 .989/.934; 32x37 .983/.928;
+24x28 .960/.928; 19x22 .907/.917; 16x19 .860/.913; 14x16 .821/.904; 12x14 .785/.905;
+11x12 .764/.898; 10x11 .750/.860; 9x10 .742/.837; 8x9 .727/.829; 7x9 .693/.792; 7x8 .678/.775;
+6x7 .698/.761"""
+
+
+def training_faces(options, half: str, *, labels: bool, **alignment) -> pd.DataFrame:
+    """Return LFW's people of the other half, and UTKFace, which has no labels of identity."""
+    lfw = mtl.read_dataset("lfw", options.lfw, test_folds=HALVES[half], **alignment)
+    lfw = lfw[lfw["split"] == "train"]
+    if labels:
+        return lfw
+    utkface = mtl.read_dataset(
+        "utkface", options.utkface, split=None, aligned=options.out / "faces" / "utkface"
+    )
+    faces = pd.concat([lfw[["path"]], utkface[["path"]]], ignore_index=True)
+    return faces.assign(split="train")
+
+
+def make_teacher(options) -> Path:
+    """Write the face network as the teacher, and return its folder."""
+    folder = options.out / "teacher"
+    if not folder.exists():
+        teacher = mtl.build_model(
+            "face_resnet",
+            {"identity": mtl.heads.Embedding()},
+            (FULL, FULL, 3),
+            degrade=f"bicubic({FULL})",
+            weights=options.faces,
+        )
+        mtl.save_model(teacher, folder)
+    return folder
+
+
+def train_network(options, name: str, half: str, seed: int) -> Path:
+    """Train one of `NETWORKS` and return its run folder."""
+    run_dir = options.out / name.replace(", ", "-").replace(" ", "") / f"{half}-seed-{seed}"
+    trunk, settings = NETWORKS[name]
+    settings = settings | {"trunk": f"{trunk}(weights={options.faces!r})", "seed": seed}
+    guided = name.startswith("guided")
+    if guided:
+        settings |= {"teacher": str(make_teacher(options)), "cache_dir": str(options.out / "cache")}
+    if name == "guided, 8 px":  # what was learned at 16 pixels is a good start
+        settings |= {"start": str(train_network(options, "guided, 16 px", half, seed))}
+    if options.quick:
+        settings |= {"epochs": 1}
+    faces = training_faces(options, half, labels=not guided, aligned=options.out / "faces" / "lfw")
+    train(TrainConfig(**settings), faces, run_dir, progress=True)
+    return run_dir
+
+
+def train_sphere(options, name: str, half: str, seed: int) -> Path:
+    """Train SphereNet on the labels of LFW's people alone, and return its run folder."""
+    run_dir = options.out / name.replace(", ", "-") / f"{half}-seed-{seed}"
+    settings = SPHERES[name] | {"seed": seed} | ({"epochs": 1} if options.quick else {})
+    alignment = {"aligned": options.out / "faces" / "spherenet", "aligned_size": (112, 96)}
+    faces = training_faces(options, half, labels=True, **alignment)
+    train(TrainConfig(**settings), faces, run_dir, progress=True)
+    return run_dir
+
+
+def figures_at(
+    options, key: str, runs: Mapping[str, Path], pairs: pd.DataFrame, recipe: str
+) -> dict[str, float]:
+    """Return the accuracies of a network's halves on images of a recipe, measured once.
+
+    Args:
+        options: of the command line.
+        key: names the network, its seed and the probe.
+        runs: half -> run that is tested on it; one half may be missing.
+        pairs: View 2.
+        recipe: makes what the network sees.
+    """
+    file = options.out / "figures" / f"{key}.json"
+    if file.exists():
+        return json.loads(file.read_text(encoding="utf-8"))
+    folds = [HALVES[half] for half in runs]
+    pairs = pairs[pairs["fold"].isin(sum(folds, ()))].reset_index(drop=True)
+    rows, embeddings = [], []
+    for half, run in runs.items():
+        tested = np.flatnonzero(pairs["fold"].isin(HALVES[half]))
+        found, vectors = embed(mtl.load_model(run), pairs.iloc[tested], recipe)
+        rows.append(tested[found])
+        embeddings.append(vectors)
+    measure = functools.partial(verify_embeddings, rows, groups=folds, bootstrap=0)
+    halves = [np.split(vectors, 2, axis=1) for vectors in embeddings]
+    cosine = measure(embeddings, pairs)
+    learned = measure([(a + b) / 2 for a, b in halves], pairs, metric="joint_bayes")
+    figures = {
+        "cosine accuracy": _accuracy(cosine),
+        "auc": cosine["auc"],
+        "eer": cosine["eer"],
+        "tar@far=1e-2": cosine["tar@far=1e-2"],
+        "joint Bayes accuracy": _accuracy(learned),
+    }
+    write_json(file, figures)
+    return figures
+
+
+def _accuracy(figures: dict) -> float:
+    return next(value for name, value in figures.items() if name.endswith("fold_accuracy"))
+
+
+def table_of(options, networks: Mapping[str, list[Mapping[str, Path]]], probes) -> pd.DataFrame:
+    """Return one line a network and probe.
+
+    Args:
+        options: of the command line.
+        networks: name -> for each seed, half -> run.
+        probes: sides in pixels; None for what the network itself is made for.
+    """
+    pairs = mtl.read_dataset("lfw", options.lfw, pairs=True, aligned=options.out / "faces" / "lfw")
+    lines = []
+    for name, seeds in networks.items():
+        model = mtl.load_model(next(iter(seeds[0].values())))
+        own, size = model.description["degrade"], model.description["input_shape"][:2]
+        for probe in probes:
+            recipe = probe_recipe(probe, "area", own, size) if probe else own
+            key = f"{name}/{probe or 'own'}"
+            figures = [
+                figures_at(options, f"{key}/{'-'.join(runs)}-{seed}", runs, pairs, recipe)
+                for seed, runs in enumerate(seeds)
+            ]
+            columns = {
+                column: format_mean_std(value, 3)
+                for column, value in summarise_seeds(figures).items()
+            }
+            lines.append({"network": name, "pixels": probe or "own", **columns})
+    return pd.DataFrame(lines)
+
+
+def main():
+    """Run one table and print it beside the published figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--lfw", required=True, help="folder of LFW with pairs.txt, landmarks.csv")
+    parser.add_argument("--utkface", required=True, help="folder of UTKFace with landmarks.csv")
+    parser.add_argument("--faces", required=True, help="folder of face_embedding_uint8.npz")
+    parser.add_argument("--table", choices=["students", "probes", "spherenet"], default="students")
+    parser.add_argument("--networks", help="some of the students' names, separated by semicolons")
+    parser.add_argument("--halves", default="a,b", help="a tests folds 1 to 5, b folds 6 to 10")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", default="runs/sphereface_lr_lfw", type=Path)
+    parser.add_argument("--quick", action="store_true", help="one epoch, one seed, half a")
+    options = parser.parse_args()
+    options.faces = str(Path(options.faces).resolve())
+    if options.quick:
+        options.out, options.halves, options.seeds = options.out / "quick", "a", 1
+
+    halves = options.halves.split(",")
+    sphere = options.table == "spherenet"
+    train_one = train_sphere if sphere else train_network
+    known = list(SPHERES if sphere else NETWORKS)
+    names = options.networks.split(";") if options.networks else known
+    unknown = [name for name in names if name not in known]
+    if unknown or not set(halves) <= set(HALVES):
+        raise mtl.InputError(f"{unknown or halves} cannot be used: known are {known}, halves a,b")
+    networks = {} if sphere else {"teacher": [dict.fromkeys(halves, make_teacher(options))]}
+    for name in names:
+        networks[name] = [
+            {half: train_one(options, name, half, seed) for half in halves}
+            for seed in range(options.seeds)
+        ]
+    if options.table == "probes":
+        table = table_of(options, networks, PROBES)
+    else:
+        table = table_of(options, networks, [None] if sphere else [FULL, *NATIVE])
+    table.to_csv(options.out / f"{options.table}.csv", index=False)
+    print(table.to_string(index=False))
+    print(PUBLISHED)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except mtl.InputError as error:
+        raise SystemExit(f"sphereface_lr_lfw: {error}") from None
