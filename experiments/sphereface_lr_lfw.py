@@ -51,7 +51,7 @@ NETWORKS = {
     ),
     "guided, 8 px": (
         "facelet",
-        LIGHT | {"degrade": "area(8)|bicubic(16)", "learning_rate": 2e-3, "epochs": 8},
+        LIGHT | {"degrade": "area(8)|bicubic(16)", "learning_rate": 2e-3, "epochs": 6},
     ),
     "labels alone, 16 px": (
         "facelet",
@@ -62,7 +62,7 @@ NETWORKS = {
             "augment": SMALL_FACES,
             "weight_decay": 0.05,
             "learning_rate": 3e-3,
-            "epochs": 30,
+            "epochs": 12,
         },
     ),
     "guided, all sizes": (
@@ -88,7 +88,7 @@ SPHERES = {
         "augment": SMALL_FACES,
         "weight_decay": 5e-4,
         "learning_rate": 1e-3,
-        "epochs": 12,
+        "epochs": 6,
     }
     for loss in ("am_softmax", "a_softmax")
 }

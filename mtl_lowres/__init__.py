@@ -21,6 +21,7 @@ _EXPORTS = {
     "list_degradations": "data.degrade",
     "parse_augment": "data.augment",
     "list_augmentations": "data.augment",
+    "list_clip_samplings": "data.clips",
     "make_dataset": "data.pipeline",
     "make_mixed_dataset": "data.mixed",
     "build_model": "model",

@@ -223,7 +223,7 @@ def _read_description(path: Path) -> dict[str, Any]:
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(f"{path} is missing: name a folder that save_model wrote") from error
+        raise InputError(f"{path} is missing: name the folder of a run or model") from error
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path} is no model description ({_first_line(error)}): save the model again"
@@ -240,7 +240,7 @@ def _load_weights(model: MultiTaskModel, path: Path) -> None:
             stored = set(archive.files)
             arrays = {key: archive[key] for key in weights if key in stored}
     except FileNotFoundError as error:
-        raise InputError(f"{path} is missing: name a folder that save_model wrote") from error
+        raise InputError(f"{path} is missing: name the folder of a run or model") from error
     except Exception as error:  # a damaged archive makes its readers raise a dozen kinds
         raise InputError(
             f"{path} cannot be read ({_first_line(error)}): save the model again"

@@ -6,7 +6,16 @@ import click
 
 from mtl_lowres.commands.common import dataset_options, json_option, read_rows, write_result
 
-_KINDS = ["trunks", "backbones", "heads", "weightings", "datasets", "degradations", "augmentations"]
+_KINDS = [
+    "trunks",
+    "backbones",
+    "heads",
+    "weightings",
+    "datasets",
+    "degradations",
+    "augmentations",
+    "clip_samplings",
+]
 
 
 @click.command(

@@ -140,9 +140,13 @@ def _read_settings(path: str) -> dict:
 @click.option("--degrade", help="Another recipe than the model was trained with.")
 @json_option
 def evaluate(run, dataset, data, reader_options, manifest_csv, split, degrade, json_file):
-    """Measure a trained model on the rows of a manifest."""
+    """Measure a trained model on the rows of a manifest.
+
+    An embedding is measured by the rank-1 identification of the column subject.
+    """
     from mtl_lowres.data.loading import BadFiles
     from mtl_lowres.model import load_model
+    from mtl_lowres.training.embed import identify
     from mtl_lowres.training.evaluate import Evaluator
 
     model = load_model(run)
@@ -160,6 +164,9 @@ def evaluate(run, dataset, data, reader_options, manifest_csv, split, degrade, j
         progress=True,
     )
     figures = evaluator.metrics(model)
+    for task in [task for task, head in model.heads.items() if head.embeds]:
+        if "subject" in manifest:
+            figures[task] = figures.get(task, {}) | identify(model, manifest, degrade, task=task)
     if not figures:
         raise InputError(f"no row has a label of {', '.join(model.heads)}: nothing to measure")
     result = {"splits": {split or "all": figures}, "bad_files": bad_files.reasons}

@@ -51,7 +51,7 @@ class BadFiles:
             self.error = InputError(
                 f"{len(self.reasons)} of {self.total} files cannot be used, over the budget of "
                 f"{self.budget:.1%}; the first is {path}: {reason}. Mend or remove them "
-                "(`mtl-lowres manifest --check` lists all), or raise --bad-file-budget"
+                "(`mtl-lowres manifest --check` lists all), or in training raise --bad-file-budget"
             )
             raise self.error
 

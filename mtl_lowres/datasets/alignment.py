@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -127,6 +128,18 @@ def align_face(
     return cv2.resize(chip, (width, height), interpolation=cv2.INTER_AREA) if factor > 1 else chip
 
 
+def parse_points(cells: Sequence[str]) -> np.ndarray:
+    """Return five points, float64 [5, 2], of the texts x,y,x,y,x,y,x,y,x,y.
+
+    Raises:
+        ValueError: if these are not ten finite numbers, or the points are all in one place.
+    """
+    points = np.array(cells, float).reshape(5, 2)
+    if not np.isfinite(points).all() or (points == points[0]).all():
+        raise ValueError(f"{','.join(cells)} fix no place, size and direction")
+    return points
+
+
 def read_landmarks(path: str | Path) -> dict[str, np.ndarray]:
     """Read the five points of each face from a CSV without a header.
 
@@ -145,11 +158,11 @@ def read_landmarks(path: str | Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: cannot be read ({error}): name the faces' landmarks") from error
     for number, row in enumerate(csv.reader(text.splitlines()), 1):
         try:
-            landmarks[row[0]] = np.array(row[1:], float).reshape(5, 2)
+            landmarks[row[0]] = parse_points(row[1:])
         except (ValueError, IndexError) as error:
             raise InputError(
-                f"{path} line {number}: {','.join(row)!r} is not a name and five points x,y: mend "
-                "or delete it"
+                f"{path} line {number}: {','.join(row)!r} is not a name and five points x,y, "
+                "finite and not all one: mend or delete it"
             ) from error
     if not landmarks:
         raise InputError(f"{path}: has no line: it needs a name and five points x,y for each face")

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from mtl_lowres.datasets.alignment import align_files
+from mtl_lowres.datasets.alignment import align_files, parse_points
 from mtl_lowres.datasets.folder import IMAGE_SUFFIXES, list_files
 from mtl_lowres.errors import InputError
 from mtl_lowres.registry import DATASETS
@@ -158,14 +158,15 @@ def _parse(line: str, number: int, where: str) -> _Face:
     name = "/".join(match[1].replace("\\", "/").split("/")[-2:])
     try:
         label = int(cells[0]) if len(cells) % _POINTS == _LABEL else None
-        numbers = np.array(cells[-_POINTS:], float) if len(cells) >= _POINTS else None
+        points = parse_points(cells[-_POINTS:]) if len(cells) >= _POINTS else None
     except ValueError:
         raise InputError(
-            f"{where}: {line.strip()!r} has something else than numbers behind the image: mend it"
+            f"{where}: {line.strip()!r} has something else than numbers behind the image, or five "
+            "points that are one: mend or delete it"
         ) from None
     if "/" not in name:
         raise InputError(f"{where}: {name!r} has no folder, which is the person: write it before")
-    return _Face(name, label, None if numbers is None else numbers.reshape(5, 2), number)
+    return _Face(name, label, points, number)
 
 
 def _check_labels(faces: list[_Face], list_file: Path) -> None:

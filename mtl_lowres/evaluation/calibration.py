@@ -167,8 +167,7 @@ def threshold_at_far(scores: ArrayLike, same: ArrayLike, far: float) -> float:
             shapes disagree or a score is not finite.
     """
     scores, same = _checked_scores(scores, same)
-    if not 0 < far < 1:
-        raise InputError(f"far={far!r} is no false accept rate: give a share between 0 and 1")
+    check_far(far)
     different = np.sort(scores[~same])[::-1]
     # The small summand keeps a product such as 0.29 * 100 from falling below its whole number.
     allowed = math.floor(far * len(different) + 1e-9)
@@ -179,6 +178,16 @@ def threshold_at_far(scores: ArrayLike, same: ArrayLike, far: float) -> float:
         )
     highest_refused = different[min(allowed, len(different) - 1)]
     return float(np.nextafter(highest_refused, np.inf))
+
+
+def check_far(far: float) -> None:
+    """Check that a false accept rate is in (0, 1).
+
+    Raises:
+        InputError: if it is not.
+    """
+    if not 0 < far < 1:
+        raise InputError(f"far={far!r} is no false accept rate: give a share between 0 and 1")
 
 
 def accept_rates(scores: ArrayLike, same: ArrayLike, threshold: float) -> dict[str, float | None]:

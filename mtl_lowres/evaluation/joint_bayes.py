@@ -95,7 +95,7 @@ def fit_joint_bayes(embeddings: ArrayLike, people: ArrayLike, shrink: float = 0.
     Example:
         >>> metric = fit_joint_bayes([[0.0], [1.0], [5.0], [6.0]], ["ann", "ann", "bob", "bob"])
         >>> metric.scores([[0.5], [0.5]], [[1.0], [6.0]]).round(1)
-        array([  1.3, -22.7])
+        array([  1.2, -13. ])
     """
     if not 0 < shrink <= 1:
         raise InputError(f"shrink={shrink!r}: give a share above 0 and up to 1")

@@ -4,7 +4,15 @@ import pandas as pd
 
 from mtl_lowres.evaluation.classification import format_mean_std
 
-_METRICS = ("macro_f1", "accuracy", "one_vs_rest_accuracy", "mae_years", "cs@5")
+_METRICS = (
+    "macro_f1",
+    "accuracy",
+    "one_vs_rest_accuracy",
+    "mae_years",
+    "cs@5",
+    "cosine_to_teacher",
+    "distance_correlation",
+)
 
 
 def figures_table(result: dict) -> str:

@@ -37,8 +37,9 @@ def check_class_names(heads: dict[str, Head], class_names: dict[str, Sequence[st
         if task not in heads:
             raise InputError(f"class_names has task {task!r}, but the heads are {list(heads)}")
         if heads[task].classes is None:
+            answer = "a number" if heads[task].unit else "an embedding"
             raise InputError(
-                f"class_names has task {task!r}, but its head answers a number: leave them out"
+                f"class_names has task {task!r}, but its head answers {answer}: leave them out"
             )
         if len(names) != heads[task].classes:
             raise InputError(

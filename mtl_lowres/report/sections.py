@@ -22,6 +22,8 @@ METRIC_MEANINGS = {
     "bias_years": "mean of predicted minus true, in years",
     "cs@5": "share of samples at most five years off",
     "median_mae_years": "mean absolute error of always answering the median age",
+    "cosine_to_teacher": "mean cosine between the embedding and the teacher's",
+    "distance_correlation": "correlation of the distances between samples with the teacher's",
 }
 
 

@@ -80,7 +80,7 @@ def scores_figure(scores: ArrayLike, same: ArrayLike, title: str = "Scores") -> 
                 hovertemplate="score %{x:.3f}: %{y} pairs<extra>" + name + "</extra>",
             )
         )
-    figure.update_xaxes(title_text="score (cosine)")
+    figure.update_xaxes(title_text="score")
     figure.update_yaxes(title_text="pairs", rangemode="tozero")
     return finish(figure, title, height=360)
 

@@ -12,6 +12,7 @@ from mtl_lowres.errors import InputError
 from mtl_lowres.evaluation.calibration import (
     accept_rates,
     apply_temperature,
+    check_far,
     expected_calibration_error,
     fit_temperature,
     threshold_at_far,
@@ -63,10 +64,11 @@ def calibrate(
         None without any) and `pairs`.
 
     Raises:
-        InputError: if there is no row of the split val, nothing in it can be calibrated, there are
-            fewer than 1 / far pairs of different people, or more files are bad than the budget of
-            1 % allows.
+        InputError: if `far` is out of range, there is no row of the split val, nothing in it can be
+            calibrated, there are fewer than 1 / far pairs of different people, or more files are
+            bad than the budget of 1 % allows.
     """
+    check_far(far)
     rows = _validation_rows(manifest)
     are_pairs = {"pair", "same"} <= set(rows.columns)
     calibration: dict[str, dict] = {"temperature": {}, "threshold": {}}

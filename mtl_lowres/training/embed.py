@@ -127,6 +127,27 @@ def score_pairs(
     return pair_table(rows, embeddings, manifest, metric=metric, subtract_mean=subtract_mean)
 
 
+def identify(
+    model: MultiTaskModel, manifest: pd.DataFrame, degrade: str | None = None, **options
+) -> dict:
+    """Return how often the nearest other image shows the same person.
+
+    Args:
+        model: made by `build_model`.
+        manifest: with the columns `path` and `subject`.
+        degrade: degradation recipe; default: the model's own.
+        **options: further arguments of `embed`.
+
+    Returns:
+        What `evaluation.verification.rank1_identification` gives.
+
+    Raises:
+        InputError: if `embed` refuses, or there are not two people with two images.
+    """
+    rows, embeddings = embed(model, manifest, degrade, **options)
+    return rank1_identification(embeddings, manifest["subject"].iloc[rows])
+
+
 def embedding_source(model: MultiTaskModel, task: str | None = None) -> str | None:
     """Return the task whose head gives the embedding, None where the trunk does.
 

@@ -6,8 +6,12 @@ import pandas as pd
 import tensorflow as tf
 from tqdm import tqdm
 
+from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.data.loading import BadFiles
+from mtl_lowres.data.resample import KERNELS
+from mtl_lowres.datasets.pairs import pair_rows
 from mtl_lowres.errors import InputError
+from mtl_lowres.evaluation.pair_checks import check_folds
 from mtl_lowres.evaluation.sweep import headline_figures, probe_recipe
 from mtl_lowres.evaluation.verification import verification_metrics
 from mtl_lowres.model import MultiTaskModel
@@ -57,10 +61,18 @@ def sweep(
     Example:
         >>> sweep({"a": load_model("runs/a")}, test_rows, [(16, 16), (8, 8)], ["area", "bicubic"])
     """
-    measure = _verification if {"pair", "same"} <= set(manifest.columns) else _figures
+    are_pairs = {"pair", "same"} <= set(manifest.columns)
+    measure = _verification if are_pairs else _figures
     probes = [(kernel, size) for kernel in kernels for size in sizes]
+    # Before the long way through the networks.
+    _check_probes(models, probes)
+    if are_pairs:
+        first, _ = pair_rows(manifest)
+        check_folds(*(manifest[name].to_numpy("int64")[first] for name in ("same", "fold")))
+    else:
+        _check_labels(models, manifest)
     rows = []
-    for kernel, size in tqdm(probes, "probes", disable=not progress):
+    for kernel, size in tqdm(probes, "probes", delay=2, disable=not progress):
         for recipe, alike in _by_view(models, kernel, size):
             bad_files = BadFiles(len(manifest), budget=1.0)
             for run, task, figures in measure(alike, manifest, recipe, bad_files, bootstrap):
@@ -70,8 +82,7 @@ def sweep(
                 counts["bad_files"] = len(bad_files.reasons)
                 rows += [place | figure | counts for figure in headline_figures(figures)]
     if not rows:
-        tasks = sorted({task for model in models.values() for task in model.heads})
-        raise InputError(f"no row has a label of {', '.join(tasks)}: nothing to measure")
+        raise InputError("no file that can be decoded has a label: mend the files, or add labels")
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
@@ -85,6 +96,26 @@ def model_probe(model: MultiTaskModel, size: tuple[int, int], kernel: str = "are
     if not own:
         raise InputError("the model knows no degradation recipe: build it with one")
     return probe_recipe(size, kernel, own, model.description["input_shape"][-3:-1])
+
+
+def _check_probes(models: Mapping, probes: Sequence[tuple[str, tuple[int, int]]]) -> None:
+    for kernel, size in probes:
+        if kernel not in KERNELS:
+            raise InputError(f"unknown kernel {kernel!r}: known are {', '.join(KERNELS)}")
+        for model in models.values():
+            parse_recipe(model_probe(model, size, kernel))
+
+
+def _check_labels(models: Mapping, manifest: pd.DataFrame) -> None:
+    heads = {task: head for model in models.values() for task, head in model.heads.items()}
+    for task, head in heads.items():
+        only_embeds = head.classes is None and head.unit is None
+        if not only_embeds and task in manifest and manifest[task].notna().any():
+            return
+    raise InputError(
+        f"no row has a label of {', '.join(sorted(heads))}: add one, or give pairs, by which an "
+        "embedding is measured"
+    )
 
 
 def _by_view(models: Mapping, kernel: str, size: tuple[int, int]) -> Iterator[tuple[str, dict]]:

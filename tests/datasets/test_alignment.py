@@ -205,6 +205,9 @@ def test_other_settings_and_other_folders_are_refused(faces, tmp_path):
     [
         ("", "has no line"),
         ("a.jpg,1,2,3", "line 1: 'a.jpg,1,2,3' is not a name and five points"),
+        ("a.jpg,1,2,3,4,5,6,7,8", "line 1: .* is not a name and five points"),
+        ("a.jpg,1,nan,3,4,5,6,7,8,9,9", "line 1: .*nan.* is not a name .* finite"),
+        ("a.jpg,1,2,1,2,1,2,1,2,1,2", "line 1: .* not all one"),
         ("a.jpg,1,2,3,4,5,6,7,8,9,10\nb.jpg,1,2,3,4,5,6,7,8,9,x", "line 2: 'b.jpg"),
         (None, "cannot be read"),
     ],

@@ -78,6 +78,7 @@ def test_points_from_another_list(folder, tmp_path):
     ("line", "message"),
     [
         ("0000045/001.jpg,1,2,3,4,5,6,7,8", r"faces.txt line 2: .*five points x,y, .*\(8 numbers"),
+        ("0000045/001.jpg" + ",5" * 10, "line 2: .* five points that are one"),
         ("0000045/001.jpg x", "line 2: .* has something else than numbers"),
         ("0000045/gone.jpg 0", "line 2: there is no image .*gone.jpg"),
         ("0000045/readme.txt 0", "line 2: .* is not an image with a label"),

@@ -102,6 +102,12 @@ def test_what_cannot_be_calibrated(model, people, change, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("far", [0, 1, -0.5, float("nan")])
+def test_rates_that_are_none(model, people, far):
+    with pytest.raises(InputError, match="no false accept rate"):
+        calibrate(model, people, far=far)
+
+
 def test_a_model_of_ages_has_nothing_to_calibrate(people):
     with toy_trunk():
         model = people_model(heads={"age": Age("mse")})
