@@ -164,8 +164,8 @@ def evaluate(run, dataset, data, reader_options, manifest_csv, split, degrade, j
         progress=True,
     )
     figures = evaluator.metrics(model)
-    for task in [task for task, head in model.heads.items() if head.embeds]:
-        if "subject" in manifest:
+    for task, head in model.heads.items():
+        if head.embeds and head.classes is None and "subject" in manifest:
             figures[task] = figures.get(task, {}) | identify(model, manifest, degrade, task=task)
     if not figures:
         raise InputError(f"no row has a label of {', '.join(model.heads)}: nothing to measure")

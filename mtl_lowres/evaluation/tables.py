@@ -12,6 +12,7 @@ _METRICS = (
     "cs@5",
     "cosine_to_teacher",
     "distance_correlation",
+    "leave_one_out_rank1",
 )
 
 

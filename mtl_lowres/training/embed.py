@@ -12,6 +12,7 @@ from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.pipeline import make_dataset
 from mtl_lowres.errors import InputError
+from mtl_lowres.evaluation.verification import rank1_identification
 from mtl_lowres.model import MultiTaskModel
 from mtl_lowres.training.verify import SAMPLE_COLUMNS, check_pairs, pair_table
 
