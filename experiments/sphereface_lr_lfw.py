@@ -62,7 +62,7 @@ NETWORKS = {
             "augment": SMALL_FACES,
             "weight_decay": 0.05,
             "learning_rate": 3e-3,
-            "epochs": 12,
+            "epochs": 8,
         },
     ),
     "guided, all sizes": (
@@ -74,7 +74,7 @@ NETWORKS = {
             f"|bicubic({FULL})",
             "batch_size": 32,
             "learning_rate": 1.5e-4,
-            "epochs": 2,
+            "epochs": 1,
             "cache": "none",
         },
     ),
