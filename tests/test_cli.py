@@ -115,9 +115,12 @@ def test_settings_of_something_else_are_refused(tmp_path):
     assert "c.json is not the config.json of a run" in done.stderr
 
 
-def test_list(tmp_path):
-    done = _run("list", "trunks")
-    assert done.exit_code == 0 and "lownet" in done.output.split()
+@pytest.mark.parametrize(
+    ("kind", "name"), [("trunks", "lownet"), ("clip_samplings", "uniform"), ("heads", "embedding")]
+)
+def test_list(kind, name):
+    done = _run("list", kind)
+    assert done.exit_code == 0 and name in done.output.split()
 
 
 @pytest.mark.parametrize(

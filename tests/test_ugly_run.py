@@ -29,7 +29,8 @@ def trained(ugly, bars, tmp_path_factory):
     paths, _ = ugly
     folder = tmp_path_factory.mktemp("ugly run")
     rows = [(str(path), "p0", "train", number % 4) for number, path in enumerate(paths.values())]
-    table = pd.concat([bars, pd.DataFrame(rows, columns=bars.columns)], ignore_index=True)
+    good = bars[bars["split"] == "train"]
+    table = pd.concat([good, pd.DataFrame(rows, columns=bars.columns)], ignore_index=True)
     table["posture"] = table["posture"].astype("Int64")
     write_manifest(table, folder / "ugly.csv")
     options = ["--degrade", "area(8)", "--epochs", 1, "--val", 0, "--bad-file-budget", 0.5]

@@ -80,6 +80,22 @@ def unit_embeddings(model, paths, recipe: str = "area(8)") -> np.ndarray:
     return joined / np.linalg.norm(joined, axis=1, keepdims=True)
 
 
+def spare_pipeline(patch: pytest.MonkeyPatch) -> None:
+    """Let good images of one size be read one by one: the pipeline's graph takes seconds to build.
+
+    For what is refused or decided after the images are read, by measuring and by serving.
+    """
+
+    def read(manifest, tasks, *, degrade, batch_size=64, **options):
+        for start in range(0, len(manifest), batch_size):
+            part = manifest.iloc[start : start + batch_size]
+            labels = {task: tf.constant(part[task].to_numpy()) for task in tasks}
+            yield _degraded(part["path"], degrade), labels, {}
+
+    for module in ("training.embed", "training.evaluate", "serving.files"):
+        patch.setattr(f"mtl_lowres.{module}.make_dataset", read)
+
+
 def _degraded(paths, recipe: str) -> tf.Tensor:
     images = [cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) for path in paths]
     pixels = np.stack(images)[..., ::-1].astype(np.float32) / 255

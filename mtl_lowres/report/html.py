@@ -5,10 +5,9 @@ from html import escape
 from pathlib import Path
 
 import pandas as pd
-from plotly.offline import get_plotlyjs
 
-from mtl_lowres.files import replacing
-from mtl_lowres.report import calibration, plots, sections, style, task_plots
+from mtl_lowres.report import calibration, plots, sections, task_plots
+from mtl_lowres.report.page import write_page
 from mtl_lowres.report.run_folder import RunFolder
 
 REPORT_NAME = "report.html"
@@ -57,17 +56,7 @@ def write_report(run_dir: str | Path, examples: Sequence[Mapping] | None = None)
         _bad_files_section(run.bad_files),
         _settings_section(run.config),
     ]
-    page = style.PAGE.substitute(
-        title=escape(f"{run.path.name}: report"),
-        style=style.STYLE,
-        body="\n".join(filter(None, body)),
-        plotly=get_plotlyjs(),
-        script=style.SCRIPT,
-    )
-    report = Path(run_dir) / REPORT_NAME
-    with replacing(report) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return report
+    return write_page(Path(run_dir) / REPORT_NAME, f"{run.path.name}: report", body)
 
 
 def pick_examples(

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from plotly.offline import get_plotlyjs
-
-from mtl_lowres.files import replacing
-from mtl_lowres.report import sections, style, task_plots
+from mtl_lowres.report import sections, task_plots
+from mtl_lowres.report.page import write_page
 
 
 def write_joint_report(
@@ -67,16 +65,7 @@ def write_joint_report(
         sections.table(["network", "parameters", "multiply-adds", "milliseconds"], cost_table),
         f"<h2>Runs</h2><ul>{anchors}</ul>" if anchors else "",
     ]
-    page = style.PAGE.substitute(
-        title=escape(title),
-        style=style.STYLE,
-        body="\n".join(body),
-        plotly=get_plotlyjs(),
-        script=style.SCRIPT,
-    )
-    with replacing(Path(path)) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return Path(path)
+    return write_page(path, title, body)
 
 
 def _with_std(values: Mapping, name: str, digits: int) -> str:

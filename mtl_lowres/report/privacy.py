@@ -5,10 +5,9 @@ from html import escape
 from pathlib import Path
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
-from mtl_lowres.files import replacing
-from mtl_lowres.report import sections, style
+from mtl_lowres.report import sections
+from mtl_lowres.report.page import write_page
 from mtl_lowres.report.plots import BLUE, GREY, VERMILLION, finish
 
 _COLOURS = {"useful": BLUE, "leak": VERMILLION}
@@ -143,16 +142,7 @@ def write_privacy_report(
         *(f'<p class="muted">{escape(text)}</p>' for text in _protocol(result)),
         f"<h2>Runs</h2><ul>{anchors}</ul>" if anchors else "",
     ]
-    page = style.PAGE.substitute(
-        title=escape(title),
-        style=style.STYLE,
-        body="\n".join(body),
-        plotly=get_plotlyjs(),
-        script=style.SCRIPT,
-    )
-    with replacing(Path(path)) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return Path(path)
+    return write_page(path, title, body)
 
 
 def _protocol(result: Mapping) -> list[str]:

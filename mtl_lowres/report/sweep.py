@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
-from mtl_lowres.files import replacing
-from mtl_lowres.report import sections, style
+from mtl_lowres.report import sections
+from mtl_lowres.report.page import write_page
 from mtl_lowres.report.plots import GREY, TEMPLATE, finish
 
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -83,16 +82,7 @@ def write_sweep_report(path: str | Path, table: pd.DataFrame, title: str = "Swee
         body.append(f'<h2>{escape(f"{task}: {metric}")}</h2><p class="muted">{escape(meaning)}</p>')
         body.append(sections.plot(sweep_figure(rows, f"{task}: {metric} over the probe's size")))
     body.append(f"<h2>All figures</h2>{_numbers(table)}")
-    page = style.PAGE.substitute(
-        title=escape(title),
-        style=style.STYLE,
-        body="\n".join(body),
-        plotly=get_plotlyjs(),
-        script=style.SCRIPT,
-    )
-    with replacing(Path(path)) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return Path(path)
+    return write_page(path, title, body)
 
 
 def _notice(table: pd.DataFrame) -> str:

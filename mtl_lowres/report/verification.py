@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
-from plotly.offline import get_plotlyjs
 
-from mtl_lowres.files import replacing
-from mtl_lowres.report import sections, style
+from mtl_lowres.report import sections
+from mtl_lowres.report.page import write_page
 from mtl_lowres.report.plots import BLUE, GREY, VERMILLION, finish
 
 _MOST_POINTS = 2000
@@ -122,16 +121,7 @@ def write_verification_report(
         sections.plot(scores_figure(scores, same, "Scores of both kinds of pairs")),
         f"<h2>Folds</h2>{sections.table(['fold', 'accuracy', 'threshold'], folds)}",
     ]
-    page = style.PAGE.substitute(
-        title=escape(title),
-        style=style.STYLE,
-        body="\n".join(body),
-        plotly=get_plotlyjs(),
-        script=style.SCRIPT,
-    )
-    with replacing(Path(path)) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return Path(path)
+    return write_page(path, title, body)
 
 
 def _corners(far: np.ndarray, tar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -170,17 +170,21 @@ def embedding_source(model: MultiTaskModel, task: str | None = None) -> str | No
 def _batch_embedder(
     model: MultiTaskModel, task: str | None, mirrored: bool | Literal["mean"]
 ) -> Callable:
-    """Return a traced function from images [n, ..., h, w, c] to embeddings [n, d or 2 d]."""
+    """Return the function from images [n, ..., h, w, c] to embeddings [n, d or 2 d]."""
     source = embedding_source(model, task)
     if mirrored not in (True, False, "mean"):
         raise InputError(f"mirrored={mirrored!r}: give True, False or 'mean'")
 
+    of_trunk = tf.function(
+        lambda images: model.trunk(images, training=False),
+        input_signature=[tf.TensorSpec(model.input.shape, model.input.dtype)],
+    )
+
     def of_images(images):
         if source is None:
-            return model.trunk(images, training=False)
-        return model.heads[source].embedding_of(model(images, training=False)[source])
+            return of_trunk(images)
+        return model.heads[source].embedding_of(model.forward(images)[source])
 
-    @tf.function(input_signature=[tf.TensorSpec(model.input.shape, model.input.dtype)])
     def of_batch(images):
         if not mirrored:
             return tf.cast(of_images(images), tf.float32)

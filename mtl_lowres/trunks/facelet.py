@@ -18,7 +18,7 @@ from mtl_lowres.trunks.image_input import image_input
 
 _BLOCKS = FACE_RESNET_BLOCKS[1 : FACE_RESNET_BLOCKS.index("conv64_1") + 1]
 # The least side of which the stem and the block of stride 2 leave a pixel.
-_SMALLEST_SIDE = 23
+_SMALLEST_SIDE = 19
 
 
 @TRUNKS.register("facelet")
@@ -41,7 +41,7 @@ def facelet(
     Args:
         input_shape: (height, width, channels), with 1 channel, which is repeated, or 3 (RGB).
         weights: None for random ones, or the path of `face_embedding_uint8.npz` or its folder.
-        side: to which a smaller image is enlarged bicubically, in pixels, at least 23; at 75 the
+        side: to which a smaller image is enlarged bicubically, in pixels, at least 19; at 75 the
             last map is 8x8. Half the size `face_resnet` was made for costs little accuracy and
             a quarter of the work.
         filters: filters of each of the last 64 channels; the features are 64 times as many.

@@ -130,6 +130,59 @@ def test_bad_pairs_end_in_one_line_before_the_network_runs(faces, model, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+_LFW_PAIRS = "2 1\nÄnn\t1\t2\nÄnn\t1\tBob\t1\nCid\t1\t2\nCid\t1\tDee\t1\n"
+_POINTS = "8,9,16,9,12,13,9,17,15,17"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "points", "message"),
+    [
+        (_LFW_PAIRS.replace("Dee", "Deee"), _POINTS, "pairs.txt line 5: there is no person 'Deee'"),
+        (
+            _LFW_PAIRS.replace("Cid\t1\t2", "Cid\t1\t7"),
+            _POINTS,
+            "line 4: there is no image Cid/Cid_",
+        ),
+        (_LFW_PAIRS.replace("Cid\t1\tDee", "Dee\t1"), _POINTS, "fold 2 (lines 4 to 5) has 2 pairs"),
+        (_LFW_PAIRS, _POINTS[:16], "landmarks.csv line 2: 'Bob/Bob_0001.jpg,8,9,16"),
+        (_LFW_PAIRS, "nan" + _POINTS[1:], "landmarks.csv line 2: 'Bob/Bob_0001.jpg,nan"),
+    ],
+)
+def test_lfw_that_does_not_hold_together(model, tmp_path, pairs, points, message):
+    folder, out, chips = (tmp_path / name for name in ("lfw", "out", "chips"))
+    names = [f"{who}/{who}_000{k}.jpg" for who in ("Änn", "Bob", "Cid", "Dee") for k in (1, 2)]
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    (folder / "pairs.txt").write_text(pairs, encoding="utf-8")
+    lines = f"Änn/Änn_0001.jpg,{_POINTS}\nBob/Bob_0001.jpg,{points}\n"
+    (folder / "landmarks.csv").write_text(lines, encoding="utf-8")
+    options = ["--option", f"aligned={chips}", "--out", out]
+    done = _run("verify", model, "--dataset", "lfw", "--data", folder, *options)
+    assert done.exit_code == 2, done.output
+    assert message in done.stderr and done.stderr.count("\n") == 1
+    assert not out.exists() and not chips.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "has no column 'first'"),
+        ("first,second\na,b\n", "has no column 'same'"),
+        ("first,second,same\n0 0.png,0 1.png,nan\n", "line 2: same is 'nan'"),
+        ("first,second,same\n0 0.png,gone.png,1\n", "line 2: there is no file"),
+    ],
+)
+def test_pairs_that_cannot_be_read(faces, model, tmp_path, text, message):
+    csv = faces.with_name("schlecht.csv")
+    csv.write_text(text, encoding="utf-8")
+    out = tmp_path / "out"
+    done = _run("verify", model, "--dataset", "pairs", "--data", csv, "--out", out)
+    assert done.exit_code == 2, done.output
+    assert message in done.stderr and done.stderr.count("\n") == 1
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from mtl_lowres.errors import InputError
-from mtl_lowres.heads import Age
+from mtl_lowres.heads import Age, Embedding
 from mtl_lowres.heads.age_methods import METHODS
 from mtl_lowres.heads.age_methods.coral import OrdinalLogits
 from mtl_lowres.heads.age_methods.diverse_bins import random_centres
@@ -185,6 +185,7 @@ def test_refused_options(options, message):
     assert "\n" not in str(caught.value)
 
 
-def test_age_has_no_class_names():
-    with pytest.raises(InputError, match="'age', but its head answers a number"):
-        check_class_names({"age": Age()}, {"age": ["young", "old"]})
+@pytest.mark.parametrize(("head", "answer"), [(Age(), "a number"), (Embedding(), "an embedding")])
+def test_heads_that_choose_no_class_have_no_class_names(head, answer):
+    with pytest.raises(InputError, match=f"'age', but its head answers {answer}"):
+        check_class_names({"age": head}, {"age": ["young", "old"]})

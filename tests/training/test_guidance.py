@@ -13,7 +13,14 @@ from mtl_lowres.heads import Embedding, Posture
 from mtl_lowres.model import build_model, load_model, save_model, weights_by_key
 from mtl_lowres.training.checkpoint import Checkpoints
 from mtl_lowres.training.config import TrainConfig
-from mtl_lowres.training.guidance import PUBLISHED, guided_dataset, open_teacher, soften
+from mtl_lowres.training.guidance import (
+    PUBLISHED,
+    Teacher,
+    adapt_embeddings,
+    guided_dataset,
+    open_teacher,
+    soften,
+)
 from mtl_lowres.training.prepare import new_model, prepare_manifest
 from mtl_lowres.training.run import train
 
@@ -62,29 +69,49 @@ def _setup(config, bars, folder):
     return config, manifest, student, open_teacher(config, student)
 
 
-def _pixels(manifest, **options):
-    dataset = make_dataset(manifest, hr="area(16)", degrade="area(8)", **options)
-    return next(dataset.as_numpy_iterator())[0]
+@pytest.fixture(scope="module")
+def opened(bars, teacher_folder):
+    return _setup(CONFIG, bars, teacher_folder)
 
 
-def test_labels_are_the_teachers_embeddings_of_the_same_images(bars, teacher_folder):
-    """The teacher's own embedding head answers, although the student's task has another name."""
-    config, manifest, _, teacher = _setup(CONFIG, bars, teacher_folder)
-    config = dataclasses.replace(config, augment="", batch_size=96)
-    images, labels, weights = next(
-        guided_dataset(manifest, config, teacher, {}).as_numpy_iterator()
-    )
-    both = _pixels(manifest, batch_size=96)
-    expected = load_model(teacher_folder).predict(both["hr"], verbose=0)["face"]
-    # In the order of the shuffled images, which are all different.
-    order = [int(np.abs(both["lr"] - image).sum((1, 2, 3)).argmin()) for image in images]
+@pytest.fixture(scope="module")
+def seen(bars, teacher_folder):
+    """All bars as the student sees them, and what the teacher answers about them."""
+    dataset = make_dataset(bars, hr="area(16)", degrade="area(8)", batch_size=96)
+    images = next(dataset.as_numpy_iterator())[0]
+    return images["lr"], load_model(teacher_folder).predict(images["hr"], verbose=0)
+
+
+def _order(images, pixels):
+    """Return which rows the shuffled images are; all are different."""
+    order = [int(np.abs(pixels - image).sum((1, 2, 3)).argmin()) for image in images]
     assert sorted(order) == list(range(96))
-    np.testing.assert_allclose(labels["features"], expected[order], atol=1e-5)
+    return order
+
+
+def test_labels_are_the_teachers_embeddings_of_the_same_images(opened, seen):
+    """The teacher's own embedding head answers, although the student's task has another name.
+
+    A new student's embeddings have the mean of the teacher's and their size.
+    """
+    config, manifest, student, teacher = opened
+    config = dataclasses.replace(config, augment="", batch_size=96)
+    dataset = guided_dataset(manifest, config, teacher, {})
+    images, labels, weights = next(dataset.as_numpy_iterator())
+    pixels, answers = seen
+    expected = answers["face"][_order(images, pixels)]
+    np.testing.assert_allclose(labels["features"], expected, atol=1e-5)
     np.testing.assert_array_equal(weights["features"], np.ones(96))
+
+    adapt_embeddings(student, manifest, config, teacher)
+    scale = student.get_layer("features")
+    mean = answers["face"].mean(axis=0)
+    np.testing.assert_allclose(scale.mean, mean, rtol=1e-4)
+    np.testing.assert_allclose(scale.deviation, (answers["face"] - mean).std(), rtol=1e-4)
 
 
 @pytest.mark.parametrize("views", [0, 1])
-def test_labels_mix_with_the_teachers_probabilities(bars, teacher_folder, views):
+def test_labels_mix_with_the_teachers_probabilities(bars, teacher_folder, seen, views):
     """Without a label the teacher's answer stands alone; both ways of asking agree."""
     manifest = bars.copy()
     manifest.loc[::2, "posture"] = pd.NA
@@ -95,14 +122,13 @@ def test_labels_mix_with_the_teachers_probabilities(bars, teacher_folder, views)
     )
     dataset = guided_dataset(manifest, config, teacher, {"posture": 4})
     images, labels, weights = next(dataset.as_numpy_iterator())
-    both = _pixels(manifest, batch_size=96)
-    order = [int(np.abs(both["lr"] - image).sum((1, 2, 3)).argmin()) for image in images]
-    roots = np.sqrt(load_model(teacher_folder).predict(both["hr"], verbose=0)["posture"])
+    pixels, answers = seen
+    roots = np.sqrt(answers["posture"])
     taught = roots / roots.sum(1, keepdims=True)
     known = manifest["posture"].notna().to_numpy()
     one_hot = np.eye(4)[manifest["posture"].fillna(0).to_numpy(int)]
     expected = np.where(known[:, None], 0.75 * one_hot + 0.25 * taught, taught)
-    np.testing.assert_allclose(labels["posture"], expected[order], atol=1e-5)
+    np.testing.assert_allclose(labels["posture"], expected[_order(images, pixels)], atol=1e-5)
     np.testing.assert_array_equal(weights["posture"], np.ones(96))
 
 
@@ -113,14 +139,18 @@ def test_temperature_is_a_root_of_the_probabilities():
     np.testing.assert_allclose(softened[1], [1.0, 0.0], atol=1e-3)
 
 
-def test_kept_views_are_those_of_the_first_epochs_and_noise_is_fresh(bars, teacher_folder):
-    """Every image of an epoch is one of the two views; over epochs both are met."""
-    config, manifest, _, teacher = _setup(CONFIG, bars, teacher_folder)
+def test_views_of_an_epoch_are_the_same_after_a_resumption_and_when_kept(opened):
+    """Every image of an epoch is then one of the two views; over epochs both are met."""
+    config, manifest, _, teacher = opened
     few = manifest.iloc[:12]
     config = dataclasses.replace(config, augment='shift(2, at="hr")', batch_size=12)
     online = guided_dataset(few, config, teacher, {})
-    labels = [next(online.as_numpy_iterator())[1]["features"] for _ in range(2)]
-    views = np.concatenate(labels)
+    epochs = [next(online.as_numpy_iterator()) for _ in range(2)]
+    resumed = guided_dataset(few, config, teacher, {}, first_epoch=1)
+    images, labels, _ = next(resumed.as_numpy_iterator())
+    np.testing.assert_array_equal(images, epochs[1][0])
+    np.testing.assert_array_equal(labels["features"], epochs[1][1]["features"])
+    views = np.concatenate([labels["features"] for _, labels, _ in epochs])
     kept = guided_dataset(few, dataclasses.replace(config, teacher_views=2), teacher, {})
     met = set()
     for _ in range(4):
@@ -131,15 +161,34 @@ def test_kept_views_are_those_of_the_first_epochs_and_noise_is_fresh(bars, teach
     assert len(met) > 12
 
 
+def test_what_is_kept_is_shared(opened, tmp_path, monkeypatch):
+    """Another seed finds answers and images; another resolution the answers only."""
+    config, manifest, _, teacher = opened
+    config = dataclasses.replace(config, teacher_views=2, cache="disk")
+    few = manifest.iloc[:8]
+
+    def kept(**settings):
+        run = dataclasses.replace(config, **settings)
+        guided_dataset(few, run, teacher, {}, cache_dir=tmp_path / "größe")
+        return sorted(path.name.split("-")[0] for path in (tmp_path / "größe").iterdir())
+
+    assert kept() == ["answers", "views"]
+    monkeypatch.delattr(Teacher, "answers")  # nobody asks again
+    assert kept(seed=3) == ["answers", "views"]
+    assert kept(degrade="area(4)") == ["answers", "views", "views"]
+
+
 @pytest.fixture(scope="module")
 def finished(bars, teacher_folder, tmp_path_factory):
     """A run whose manifest has no label at all; people are held out as ever."""
-    run_dir = tmp_path_factory.mktemp("guided") / "run"
+    folder = tmp_path_factory.mktemp("guided")
+    run_dir = folder / "run"
     config = dataclasses.replace(
         CONFIG,
         teacher=str(teacher_folder),
         teacher_views=2,
         cache="disk",
+        cache_dir=str(folder / "shared"),
         augment=CONFIG.augment + "|blend(0.5)",
     )
     manifest = bars.drop(columns="posture")
@@ -160,8 +209,8 @@ def test_run_learns_from_the_embedding_alone(finished):
     )
 
 
-def test_a_step_leaves_the_teacher_and_checkpoints_without_it(bars, teacher_folder, tmp_path):
-    config, manifest, student, teacher = _setup(CONFIG, bars, teacher_folder)
+def test_a_step_leaves_the_teacher_and_checkpoints_without_it(opened, tmp_path):
+    config, manifest, student, teacher = opened
     before = [weight.numpy() for weight in teacher._model.weights]
     student.compile("adam")
     student.fit(guided_dataset(manifest, config, teacher, {}).take(1), epochs=1, verbose=0)
@@ -203,20 +252,6 @@ def test_interrupted_run_ends_with_the_same_weights_and_its_own_teacher(
     resumed = weights_by_key(load_model(tmp_path / "run"))
     for key, weight in weights_by_key(load_model(whole)).items():
         np.testing.assert_array_equal(weight.numpy(), resumed[key].numpy(), err_msg=key)
-
-
-@pytest.mark.parametrize("views", [0, 2])
-def test_epochs_are_the_same_after_a_resumption(bars, teacher_folder, views):
-    config, manifest, _, teacher = _setup(CONFIG, bars, teacher_folder)
-    config = dataclasses.replace(config, teacher_views=views, batch_size=8)
-    few = manifest.iloc[:20]
-    whole = guided_dataset(few, config, teacher, {})
-    list(whole)
-    resumed = guided_dataset(few, config, teacher, {}, first_epoch=1)
-    pairs = zip(whole.as_numpy_iterator(), resumed.as_numpy_iterator(), strict=True)
-    for (images, labels, _), (same_images, same_labels, _) in pairs:
-        np.testing.assert_array_equal(images, same_images)
-        np.testing.assert_array_equal(labels["features"], same_labels["features"])
 
 
 def _refused(bars, folder, config, message, **settings):

@@ -78,7 +78,10 @@ def test_broken_files_alone(models, people, count):
 
 
 def test_what_cannot_be_measured(models, people):
-    with pytest.raises(InputError, match="aera"):
+    with pytest.raises(InputError, match="unknown kernel 'aera': known are area"):
         sweep(models, people, [(8, 8)], ["aera"])
+    pairs = pair_manifest(people["path"][:2], people["path"][2:4], [1, 1], [1, 1])
+    with pytest.raises(InputError, match="fold 1 has only pairs of one person"):
+        sweep(models, pairs, [(8, 8)])
     with pytest.raises(InputError, match="no row has a label of face, posture"):
         sweep(models, people.drop(columns="posture"), [(8, 8)], bootstrap=0)

@@ -1,5 +1,7 @@
 """What every registered trunk must do; a new trunk adds its parameter count to the table."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -27,7 +29,7 @@ class Case:
         width,
         parameters,
         shape=(16, 16, 3),
-        other_shapes=((16, 16, 1), (24, 17, 3), (32, 48, 3)),
+        other_shapes=((16, 17, 1), (32, 48, 3)),
         **options,
     ):
         self.width = width
@@ -55,26 +57,26 @@ TABLE = {
         128,
         182_108,
         shape=(8, 16, 16, 3),
-        other_shapes=((16, 16, 1), (4, 24, 17, 3), (32, 48, 3)),
+        other_shapes=((16, 17, 1), (4, 32, 48, 3)),
     ),
     # Convolutions 23,296 + 307,392 + 663,936 + 884,992 + 590,080; dense 256 * 32 + 32, 33 * 32
-    "alexnet": Case(32, 2_478_976, other_shapes=((16, 16, 1), (24, 17, 3)), units=32),
+    "alexnet": Case(32, 2_478_976, other_shapes=((24, 17, 1),), units=32),
     # Convolutions 1,792 + 73,856 + 295,168 + 1,180,160, units 294,912 + 2 * 1,179,648,
     # PReLU 960 + 2 * 128 + 4 * 256, dense layer 512 * 32 + 32
     "spherenet": Case(
-        32, 4_223_840, other_shapes=((16, 16, 1), (9, 17, 3), (112, 96, 3)), layers=10, embedding=32
+        32, 4_223_840, other_shapes=((9, 17, 1), (112, 96, 3)), layers=10, embedding=32
     ),
     # Stem 4,736; 3 blocks of 32, 4 of 64, 3 of 128, 4 of 256; embedding 256 * 128
-    "face_resnet": Case(128, 5_607_488, other_shapes=((16, 16, 1), (24, 17, 3))),
+    "face_resnet": Case(128, 5_607_488, other_shapes=((24, 17, 1),)),
     # Stem 4,736; 3 blocks of 32, two of 64; norm 256; 64 * 4 filters of 8x8 and biases; norm 1,024
-    "facelet": Case(256, 207_424, other_shapes=((16, 16, 1), (24, 17, 3))),
+    "facelet": Case(256, 207_424, other_shapes=((24, 17, 1), (103, 80, 3))),
     # Backbone 448 + 4,640 + 18,496; separable 2 * (576 + 4,096 + 64); spatial attention 2 * 18;
     # norm 256; dense layer 65,600; LSTM 4 * (112 * 48 + 48); attention 2 * 48 * 32 + 65
     "mtdnn": Case(
         64 + 2 * 48,
         123_781,
         shape=(4, 16, 16, 3),
-        other_shapes=((16, 16, 1), (1, 24, 17, 3), (32, 48, 3)),
+        other_shapes=((16, 17, 1), (1, 32, 48, 3)),
         backbone="steadynet",
         filters=64,
         lstm_units=48,
@@ -88,13 +90,20 @@ def name(request):
     return request.param
 
 
-def _trunk(trunk, shape=None, **options):
+def _new_trunk(trunk, shape=None, **options):
     case = TABLE[trunk]
     return TRUNKS.get(trunk)(shape or case.shape, **case.options, **options)
 
 
+@functools.cache
+def _trunk(name):
+    return _new_trunk(name)
+
+
+@functools.cache
 def _model(name):
     case = TABLE[name]
+    tf.keras.utils.set_random_seed(0)
     return build_model(name, {"posture": Posture(5)}, case.shape, **case.options)
 
 
@@ -110,13 +119,12 @@ def test_features_and_parameters(name):
 
 def test_other_sizes_give_finite_features(name):
     for shape in TABLE[name].other_shapes:
-        features = _trunk(name, shape)(_inputs(shape)).numpy()
-        assert features.shape == (4, TABLE[name].width)
+        features = _new_trunk(name, shape)(_inputs(shape, 2)).numpy()
+        assert features.shape == (2, TABLE[name].width)
         assert np.isfinite(features).all()
 
 
 def test_every_trainable_weight_gets_a_gradient(name):
-    tf.keras.utils.set_random_seed(0)
     model = _model(name)
     with tf.GradientTape() as tape:
         outputs = model(_inputs(TABLE[name].shape), training=True)
@@ -147,6 +155,7 @@ def test_save_load_save_load_gives_equal_outputs(name, tmp_path):
 
 
 def test_serves_batches_of_any_size_as_a_saved_model(name, tmp_path):
+    """And twice the same of one batch, as does the model here."""
     model = _trunk(name)
     module = tf.Module()
     module.weights = model.variables
@@ -156,28 +165,23 @@ def test_serves_batches_of_any_size_as_a_saved_model(name, tmp_path):
     served = tf.saved_model.load(tmp_path)
     for count in (1, 4):
         inputs = _inputs(TABLE[name].shape, count)
-        expected = model(inputs)
-        np.testing.assert_allclose(served.features(inputs), expected, rtol=1e-4, atol=1e-5)
+        expected, answers = model(inputs), served.features(inputs)
+        np.testing.assert_allclose(answers, expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(served.features(inputs), answers)
+        np.testing.assert_array_equal(model(inputs, training=False), expected)
 
 
 def test_two_in_one_graph(name):
     """Flat in one graph, as build_model joins them, no two layers have the same name."""
-    first, second = (_trunk(name, name=prefix) for prefix in ("left", "right"))
-    for trunk, prefix in ((first, "left"), (second, "right")):
+    first, second = _trunk(name), _new_trunk(name, name="left")
+    for trunk, prefix in ((first, name), (second, "left")):
         assert trunk.name == prefix
         assert all(layer.name.startswith(f"{prefix}_") for layer in trunk.layers)
     both = tf.keras.Model([first.input, second.input], [first.output, second.output])
     assert both.count_params() == 2 * first.count_params()
 
 
-def test_prediction_is_deterministic(name):
-    model, inputs = _trunk(name), _inputs(TABLE[name].shape)
-    np.testing.assert_array_equal(model(inputs), model(inputs, training=False))
-    first = model.predict(inputs, verbose=0)
-    np.testing.assert_array_equal(first, model.predict(inputs, verbose=0))
-
-
 @pytest.mark.parametrize("shape", [(16, 16), (16, None, 3), (16, 0, 3), (16, 16.0, 3)])
 def test_refuses_a_wrong_shape(name, shape):
     with pytest.raises(InputError, match=r"input_shape=.*\(height, width, channels\)"):
-        _trunk(name, shape)
+        _new_trunk(name, shape)

@@ -11,9 +11,8 @@ LIGHT = {"backbone": "steadynet", "filters": 64, "lstm_units": 48, "frame_units"
 CLIPS = np.random.default_rng(0).random((3, 4, 16, 16, 3), np.float32)
 
 
-def _thesis_network(input_shape, units, outputs):
+def _thesis_network(trunk, units, outputs):
     """The trunk with the heads of the released notebooks."""
-    trunk = mtdnn(input_shape)
     answers = []
     for classes in outputs:
         x = tf.keras.layers.Dense(units)(trunk.output)
@@ -21,29 +20,40 @@ def _thesis_network(input_shape, units, outputs):
         x = tf.keras.layers.BatchNormalization()(x)
         x = tf.keras.layers.Dropout(0.5)(x)
         answers.append(tf.keras.layers.Dense(classes)(x))
-    return trunk, tf.keras.Model(trunk.input, answers)
+    return tf.keras.Model(trunk.input, answers)
+
+
+@pytest.fixture(scope="module")
+def thesis_trunk():
+    return mtdnn((15, 100, 100, 3))
+
+
+def test_the_thesis_trunk(thesis_trunk):
+    """Cut B3 7,932,616 + spatial 469,924 (200,576 + 267,264 + 2 * 18 + 2,048) + LSTM 656,384 +
+    attention 16,449 = 9,075,373; B3 makes 4x4 of the swimmers' frames and 7x7 of faces.
+    """
+    backbone = thesis_trunk.get_layer("mtdnn_backbone")
+    assert backbone.output_shape == (None, 4, 4, 384)
+    assert backbone.compute_output_shape((None, 198, 198, 3)) == (None, 7, 7, 384)
+    assert thesis_trunk.get_layer("mtdnn_spatial_dropout").output_shape == (None, 512)
+    assert thesis_trunk.get_layer("mtdnn_temporal_dropout").output_shape == (None, 512)
+    assert thesis_trunk.output_shape == (None, 1024)
+    assert thesis_trunk.count_params() == 9_075_373
 
 
 @pytest.mark.parametrize(
-    ("input_shape", "units", "outputs", "side", "parameters", "trained"),
+    ("units", "outputs", "parameters", "trained"),
     [
         # Faces: gender, race and age.
-        ((198, 198, 3), 512, (2, 5, 1), 7, 10_661_557, 10_583_221),
+        (512, (2, 5, 1), 10_661_557, 10_583_221),
         # Swimmers: four actions, four identities. Trained: the published 11.1 million.
-        ((15, 100, 100, 3), 1024, (4, 4), 4, 11_193_013, 11_113_653),
+        (1024, (4, 4), 11_193_013, 11_113_653),
     ],
 )
-def test_the_thesis_network(input_shape, units, outputs, side, parameters, trained):
-    """Cut B3 7,932,616 + spatial 469,924 (200,576 + 267,264 + 2 * 18 + 2,048) + LSTM 656,384 +
-    attention 16,449 = 9,075,373; a head has 1024 u + u + u + 4 u + (u + 1) c.
-    """
-    trunk, network = _thesis_network(input_shape, units, outputs)
-    assert trunk.get_layer("mtdnn_backbone").output_shape == (None, side, side, 384)
-    assert trunk.get_layer("mtdnn_spatial_dropout").output_shape == (None, 512)
-    assert trunk.get_layer("mtdnn_temporal_dropout").output_shape == (None, 512)
-    assert trunk.output_shape == (None, 1024)
+def test_the_thesis_network(thesis_trunk, units, outputs, parameters, trained):
+    """A head has 1024 u + u + u + 4 u + (u + 1) c."""
+    network = _thesis_network(thesis_trunk, units, outputs)
     heads = sum(1030 * units + (units + 1) * classes for classes in outputs)
-    assert trunk.count_params() == 9_075_373
     assert network.count_params() == 9_075_373 + heads == parameters
     assert sum(int(np.prod(w.shape)) for w in network.trainable_weights) == trained
 
