@@ -11,7 +11,7 @@ import pytest
 
 from mtl_lowres.errors import InputError
 from mtl_lowres.evaluation import classification_metrics, summarise_seeds
-from mtl_lowres.report import html
+from mtl_lowres.report import page
 from mtl_lowres.report.html import pick_examples, write_report
 
 EVIL = "<script>alert(1)</script>"
@@ -212,7 +212,7 @@ def test_empty_tables_leave_their_section_out(run_dir, content):
 def test_failed_writing_leaves_the_old_page(run_dir, monkeypatch):
     before = write_report(run_dir).read_bytes()
     files = sorted(run_dir.iterdir())
-    monkeypatch.setattr(html, "get_plotlyjs", lambda: "\udcff")  # cannot be encoded
+    monkeypatch.setattr(page, "get_plotlyjs", lambda: "\udcff")  # cannot be encoded
     with pytest.raises(UnicodeEncodeError):
         write_report(run_dir)
     assert (run_dir / "report.html").read_bytes() == before
