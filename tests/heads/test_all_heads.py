@@ -187,7 +187,8 @@ def exported(tmp_path_factory):
     spec = tf.TensorSpec([None, FEATURES.shape[1]])
     module.answers = tf.function(answers, input_signature=[spec])
     tf.saved_model.save(module, folder)
-    served, expected = tf.saved_model.load(folder).answers(FEATURES), answers(FEATURES)
+    loaded = tf.saved_model.load(folder)
+    served, expected = loaded.answers(FEATURES), answers(FEATURES)
     return {name: (served[name], expected[name]) for name in NAMES}
 
 
