@@ -30,6 +30,18 @@ Protocol:
 - everybody was recorded once, so that an attacker may know a person by the session (warmth of the
   room, place of the camera) as well as by the body. Both are what the images give away of a known
   person; who would be recognised in another session, these images cannot tell.
+
+Measured, three seeds, mean ± deviation, steadynet for both (349,342 parameters with the head of
+posture):
+
+    pixels  posture macro_f1   95 %         chance  rank1_unseen_posture  95 %         chance
+    16x16   0.931 ± 0.007     0.900-0.960   0.026   0.813 ± 0.040         0.782-0.844   0.059
+    8x8     0.786 ± 0.001     0.697-0.868   0.026   0.797 ± 0.055         0.762-0.832   0.059
+    4x4     0.482 ± 0.010     0.388-0.560   0.026   0.598 ± 0.082         0.551-0.649   0.059
+
+The attacker does not fall to chance: at 4x4 pixels it still names ten times as many images right as
+guessing would, while posture has lost half of its score. Going from 16 to 8 pixels costs 0.15 of
+posture and hardly any identity. Each seed is tested on other postures of the known people.
 """
 
 import argparse

@@ -21,7 +21,29 @@ its mirror image; joint Bayes is a metric learned, like the threshold, on the pe
 four folds, which View 2 allows and the published figures do not do. Both images of a pair are
 brought down. Settings were chosen on folds 9 and 10 with students of folds 6 to 8.
 
-@@MEASURED@@
+Measured, accuracy over the folds (published for 14x16 and 7x8: teacher 0.821 and 0.678, student
+0.904 and 0.775, cosine, half a million training faces):
+
+    all ten folds, seed 0            parameters  pixels  cosine  joint Bayes  auc
+    teacher                           5,607,488    16    0.859      0.889     0.943
+    guided, 16 px                       240,449    16    0.875      0.905     0.951
+    labels alone, 16 px                              16    0.756      0.803     0.841
+    teacher                                           8    0.709      0.780     0.780
+    guided, 8 px                        240,449     8    0.797      0.845     0.885
+
+    folds 1 to 5, three seeds
+    guided, 16 px                                    16    0.871 ± 0.001  0.901 ± 0.002
+    guided, 8 px                                      8    0.796 ± 0.005  0.842 ± 0.002
+
+At full size the teacher has 0.988 (mirrored images; `mtl-lowres verify`). The aims of 0.92 at 16
+pixels, and of 0.94 with a student of any size, are missed; that of 0.80 at 8 pixels is passed with
+the learned metric and missed by 0.003 with the cosine. Other seeds were not trained for folds 6 to
+10. "guided, all sizes" and the table of probes were not run to the end.
+
+SphereNet-20 at 28x24, on the 217 people of folds 6 to 10 with four images or more (1,145 images,
+10 epochs, one seed), tested on folds 1 to 5, cosine / joint Bayes: AM-softmax 0.779 / 0.785 (loss
+12.7 to 8.7), A-Softmax 0.779 / 0.801 (loss 5.4 to 3.1, lambda at 41). A small training set; the
+published 0.99 is with CASIA at 112x96.
 
 Found on the way, validation folds, cosine at 16 pixels (these two folds are easier than the mean,
 for the teacher by 1.5 points): a network of 0.19 M parameters from scratch 0.862 after 20 epochs
