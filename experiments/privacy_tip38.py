@@ -28,8 +28,8 @@ Protocol:
 - intervals: 95 %, redrawn over the 5 test people for posture and over the 32 tested postures for
   identity. They do not cover other attackers: a better one may find more.
 - TIP38 does not say which images were taken on one day, so an attacker may know a person by the day
-  (warmth of the room, place of the camera) as well as by the body. Both are what the images give away of a known
-  person; who would be recognised on another day, these images cannot tell.
+  (warmth of the room, place of the camera) as well as by the body. Both are what the images give
+  away of a known person; who would be recognised on another day, these images cannot tell.
 
 Measured, three seeds, mean ± deviation, steadynet for both (349,342 parameters with the head of
 posture):

@@ -100,6 +100,10 @@ NETWORKS = {
         "facelet",
         LIGHT | {"degrade": "area(16)", "learning_rate": 3e-3, "epochs": 16},
     ),
+    "guided, 16 px, longer": (
+        "facelet",
+        LIGHT | {"degrade": "area(16)", "learning_rate": 3e-3, "epochs": 28},
+    ),
     "guided, 8 px": (
         "facelet",
         LIGHT | {"degrade": "area(8)|bicubic(16)", "learning_rate": 2e-3, "epochs": 6},
@@ -125,11 +129,25 @@ NETWORKS = {
             f"|bicubic({FULL})",
             "batch_size": 32,
             "learning_rate": 1.5e-4,
-            "epochs": 1,
+            "epochs": 4,
+            "cache": "none",
+        },
+    ),
+    "guided, any size, 16 px": (
+        "face_resnet",
+        GUIDED
+        | {
+            "heads": {"identity": "embedding()"},
+            "degrade": f"area(16)|bicubic({FULL})",
+            "batch_size": 32,
+            "learning_rate": 1e-4,
+            "epochs": 2,
             "cache": "none",
         },
     ),
 }
+# What was learned at other sizes is a good start.
+STARTS = {"guided, 8 px": "guided, 16 px", "guided, any size, 16 px": "guided, all sizes"}
 SPHERES = {
     f"SphereNet-20, {loss}": COMMON
     | {
@@ -154,9 +172,16 @@ teacher / student for 14x16: 96x112 .989/.924; 48x56 .989/.934; 32x37 .983/.928;
 6x7 .698/.761"""
 
 
-def training_faces(options, half: str, *, labels: bool, **alignment) -> pd.DataFrame:
+def alignment(options, sphere: bool = False) -> dict:
+    """Return where LFW's aligned faces are kept: dlib's chips of 150 pixels, or SphereFace's."""
+    if sphere:
+        return {"aligned": options.out / "faces" / "spherenet", "aligned_size": (112, 96)}
+    return {"aligned": options.out / "faces" / "lfw"}
+
+
+def training_faces(options, half: str, *, labels: bool, **aligned) -> pd.DataFrame:
     """Return LFW's people of the other half, and UTKFace, which has no labels of identity."""
-    lfw = mtl.read_dataset("lfw", options.lfw, test_folds=HALVES[half], **alignment)
+    lfw = mtl.read_dataset("lfw", options.lfw, test_folds=HALVES[half], **aligned)
     lfw = lfw[lfw["split"] == "train"]
     if labels:
         return lfw
@@ -190,11 +215,11 @@ def train_network(options, name: str, half: str, seed: int) -> Path:
     guided = name.startswith("guided")
     if guided:
         settings |= {"teacher": str(make_teacher(options)), "cache_dir": str(options.out / "cache")}
-    if name == "guided, 8 px":  # what was learned at 16 pixels is a good start
-        settings |= {"start": str(train_network(options, "guided, 16 px", half, seed))}
+    if name in STARTS:
+        settings |= {"start": str(train_network(options, STARTS[name], half, seed))}
     if options.quick:
         settings |= {"epochs": 1}
-    faces = training_faces(options, half, labels=not guided, aligned=options.out / "faces" / "lfw")
+    faces = training_faces(options, half, labels=not guided, **alignment(options))
     train(TrainConfig(**settings), faces, run_dir, progress=True)
     return run_dir
 
@@ -203,8 +228,7 @@ def train_sphere(options, name: str, half: str, seed: int) -> Path:
     """Train SphereNet on the labels of LFW's people alone, and return its run folder."""
     run_dir = options.out / name.replace(", ", "-") / f"{half}-seed-{seed}"
     settings = SPHERES[name] | {"seed": seed} | ({"epochs": 1} if options.quick else {})
-    alignment = {"aligned": options.out / "faces" / "spherenet", "aligned_size": (112, 96)}
-    faces = training_faces(options, half, labels=True, **alignment)
+    faces = training_faces(options, half, labels=True, **alignment(options, sphere=True))
     # With all 2,100 people, most of them in one image, its loss does not fall in six epochs.
     faces = faces[faces.groupby("subject")["path"].transform("size") >= 4]
     attrs = {"classes": {"identity": sorted(faces["subject"].unique())}}
@@ -256,20 +280,23 @@ def _accuracy(figures: dict) -> float:
     return next(value for name, value in figures.items() if name.endswith("fold_accuracy"))
 
 
-def table_of(options, networks: Mapping[str, list[Mapping[str, Path]]], probes) -> pd.DataFrame:
+def table_of(
+    options, networks: Mapping[str, list[Mapping[str, Path]]], pairs: pd.DataFrame, probes
+) -> pd.DataFrame:
     """Return one line a network and probe.
 
     Args:
         options: of the command line.
         networks: name -> for each seed, half -> run.
-        probes: sides in pixels; None for what the network itself is made for.
+        pairs: View 2.
+        probes: sides in pixels. None: those of `NATIVE` and the full size for a network that takes
+            the full size, and for another what it is made for.
     """
-    pairs = mtl.read_dataset("lfw", options.lfw, pairs=True, aligned=options.out / "faces" / "lfw")
     lines = []
     for name, seeds in networks.items():
         model = mtl.load_model(next(iter(seeds[0].values())))
         own, size = model.description["degrade"], model.description["input_shape"][:2]
-        for probe in probes:
+        for probe in probes or ([FULL, *NATIVE] if FULL in size else [None]):
             recipe = probe_recipe(probe, "area", own, size) if probe else own
             key = f"{name}/{probe or 'own'}"
             figures = [
@@ -315,10 +342,8 @@ def main():
             {half: train_one(options, name, half, seed) for half in halves}
             for seed in range(options.seeds)
         ]
-    if options.table == "probes":
-        table = table_of(options, networks, PROBES)
-    else:
-        table = table_of(options, networks, [None] if sphere else [FULL, *NATIVE])
+    pairs = mtl.read_dataset("lfw", options.lfw, pairs=True, **alignment(options, sphere))
+    table = table_of(options, networks, pairs, PROBES if options.table == "probes" else None)
     table.to_csv(options.out / f"{options.table}.csv", index=False)
     print(table.to_string(index=False))
     print(PUBLISHED)
