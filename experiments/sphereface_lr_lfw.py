@@ -100,9 +100,13 @@ NETWORKS = {
         "facelet",
         LIGHT | {"degrade": "area(16)", "learning_rate": 3e-3, "epochs": 16},
     ),
-    "guided, 16 px, longer": (
+    "guided, 16 px, 28 epochs": (
         "facelet",
         LIGHT | {"degrade": "area(16)", "learning_rate": 3e-3, "epochs": 28},
+    ),
+    "guided, 16 px, 28 + 24 epochs": (
+        "facelet",
+        LIGHT | {"degrade": "area(16)", "learning_rate": 2e-3, "epochs": 24},
     ),
     "guided, 8 px": (
         "facelet",
@@ -133,21 +137,12 @@ NETWORKS = {
             "cache": "none",
         },
     ),
-    "guided, any size, 16 px": (
-        "face_resnet",
-        GUIDED
-        | {
-            "heads": {"identity": "embedding()"},
-            "degrade": f"area(16)|bicubic({FULL})",
-            "batch_size": 32,
-            "learning_rate": 1e-4,
-            "epochs": 2,
-            "cache": "none",
-        },
-    ),
 }
-# What was learned at other sizes is a good start.
-STARTS = {"guided, 8 px": "guided, 16 px", "guided, any size, 16 px": "guided, all sizes"}
+# Network -> what it starts from.
+STARTS = {
+    "guided, 8 px": "guided, 16 px",
+    "guided, 16 px, 28 + 24 epochs": "guided, 16 px, 28 epochs",
+}
 SPHERES = {
     f"SphereNet-20, {loss}": COMMON
     | {
@@ -207,9 +202,14 @@ def make_teacher(options) -> Path:
     return folder
 
 
+def folder_of(name: str) -> str:
+    """Return the folder of a network's runs: guided-16px of "guided, 16 px"."""
+    return name.replace(", ", "-").replace(" ", "")
+
+
 def train_network(options, name: str, half: str, seed: int) -> Path:
     """Train one of `NETWORKS` and return its run folder."""
-    run_dir = options.out / name.replace(", ", "-").replace(" ", "") / f"{half}-seed-{seed}"
+    run_dir = options.out / folder_of(name) / f"{half}-seed-{seed}"
     trunk, settings = NETWORKS[name]
     settings = settings | {"trunk": f"{trunk}(weights={options.faces!r})", "seed": seed}
     guided = name.startswith("guided")

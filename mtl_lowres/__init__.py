@@ -33,6 +33,8 @@ _EXPORTS = {
     "list_weightings": "weighting",
     "train": "training.run",
     "TrainConfig": "training.config",
+    "extract_features": "training.features",
+    "open_features": "training.features",
     "export": "serving.export",
 }
 _SUBMODULES = ("heads", "trunks", "layers", "losses", "datasets", "evaluation", "report")

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from mtl_lowres.commands import data, faces, measure, privacy, serving, training
+from mtl_lowres.commands import data, faces, features, measure, privacy, serving, training, transfer
 from mtl_lowres.errors import InputError
 
 # TensorFlow logs harmless lines as errors; what really fails also raises.
@@ -56,6 +56,8 @@ for command in (
     training.evaluate,
     faces.verify,
     faces.build,
+    features.features,
+    transfer.transfer,
     training.report,
     measure.sweep,
     measure.calibrate,

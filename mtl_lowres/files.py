@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mtl_lowres.errors import InputError
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
@@ -48,6 +50,24 @@ def write_json(path: str | Path, value: Any) -> None:
     with replacing(path) as temporary:
         text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def refuse_other_folder(folder: Path, own_files: set[str], what: str) -> None:
+    """Refuse to replace what was not written by us.
+
+    Raises:
+        InputError: if `folder` is a file or holds anything but `own_files`.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file: name a folder for the {what}")
+    others = {entry.name for entry in folder.iterdir()} - own_files
+    if others:
+        raise InputError(
+            f"{folder} holds {sorted(others)[0]!r}, so it is no saved {what} and is not replaced: "
+            "name another folder"
+        )
 
 
 def _remove(path: Path) -> None:

@@ -5,25 +5,38 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from mtl_lowres.data.clips import parse_clip
 from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.errors import InputError
 from mtl_lowres.evaluation.calibration import check_calibration
-from mtl_lowres.files import replacing, write_json
+from mtl_lowres.files import refuse_other_folder, replacing, write_json
 from mtl_lowres.heads import Head
 from mtl_lowres.heads.checks import check_class_names, check_heads, registered_name
 from mtl_lowres.multi_task_model import MultiTaskModel
+from mtl_lowres.plug_in import PlugIn, with_transfer
 from mtl_lowres.registry import HEADS, TRUNKS
 from mtl_lowres.trunks.options import check_trunk_options
 from mtl_lowres.versions import versions
+from mtl_lowres.weights_file import (
+    WEIGHTS_FILE,
+    first_line,
+    read_weights,
+    weights_by_key,
+    write_weights,
+)
+
+__all__ = [
+    "MultiTaskModel",
+    "build_model",
+    "load_model",
+    "save_model",
+    "store_calibration",
+    "weights_by_key",
+]
 
 _DESCRIPTION_FILE = "model.json"
-# NumPy's archive rather than HDF5: with pickles refused it can hold nothing but arrays, whereas
-# HDF5 follows links to other files and loads compression plugins.
-_WEIGHTS_FILE = "weights.npz"
 
 
 def build_model(
@@ -33,6 +46,7 @@ def build_model(
     class_names: dict[str, Sequence[str]] | None = None,
     degrade: str | None = None,
     clip: str | None = None,
+    transfer: str | Path | None = None,
     **trunk_options: Any,
 ) -> MultiTaskModel:
     """Join one trunk and any heads into one Functional model.
@@ -45,6 +59,9 @@ def build_model(
         class_names: task -> name of each class, for tasks whose names are known.
         degrade: recipe that turns an image file into what the model sees.
         clip: which frames of a video it sees, such as `"uniform(15)"`; None for images.
+        transfer: folder of a transfer (see `mtl_lowres.training.transfer`) to put between the trunk
+            and the heads. Then only the heads learn: trunk and transfer are frozen, as when the
+            transfer was fitted, so give the trunk the weights that it had then.
         **trunk_options: arguments of the trunk, JSON-able.
 
     Returns:
@@ -57,14 +74,27 @@ def build_model(
         >>> model = build_model("lownet", {"posture": Posture(38)}, (16, 16, 3), slopes=(4, 2, 1))
         >>> model.compile("adam")
     """
+    plug_in = PlugIn.read(transfer)[0] if transfer else None
+    return _join(trunk, heads, input_shape, class_names, degrade, clip, trunk_options, plug_in)
+
+
+def _join(
+    trunk: str,
+    heads: dict[str, Head],
+    input_shape: Sequence[int],
+    class_names: dict[str, Sequence[str]] | None,
+    degrade: str | None,
+    clip: str | None,
+    trunk_options: dict[str, Any],
+    plug_in: PlugIn | None,
+) -> MultiTaskModel:
+    """Return the model of `build_model`."""
     check_trunk_options(trunk, trunk_options)
     check_heads(heads)
     check_class_names(heads, class_names or {})
     trunk_model = TRUNKS.get(trunk)(tuple(input_shape), **trunk_options)
     _check_degrade(degrade, input_shape)
     _check_clip(clip, input_shape)
-    _check_layer_names(trunk_model, heads)
-    outputs = {task: head.build(trunk_model.output, task) for task, head in heads.items()}
     description = {
         "trunk": trunk,
         "trunk_options": json.loads(json.dumps(trunk_options)),
@@ -78,6 +108,11 @@ def build_model(
         "class_names": {task: list(names) for task, names in (class_names or {}).items()},
         "versions": versions(),
     }
+    if plug_in:
+        trunk_model = with_transfer(trunk_model, plug_in)
+        description["transfer"] = plug_in.describe()
+    _check_layer_names(trunk_model, heads)
+    outputs = {task: head.build(trunk_model.output, task) for task, head in heads.items()}
     return MultiTaskModel(trunk_model.input, outputs, trunk_model, heads, description)
 
 
@@ -93,12 +128,11 @@ def save_model(model: MultiTaskModel, folder: str | Path) -> None:
     folder = Path(folder)
     if not model.description:
         raise InputError(f"{model.name} has no description to save: make it with build_model")
-    _check_replaceable(folder)
+    refuse_other_folder(folder, {_DESCRIPTION_FILE, WEIGHTS_FILE}, "model")
     with replacing(folder) as temporary:
         temporary.mkdir()
         write_json(temporary / _DESCRIPTION_FILE, model.description)
-        arrays = {key: weight.numpy() for key, weight in weights_by_key(model).items()}
-        np.savez(temporary / _WEIGHTS_FILE, **arrays)
+        write_weights(model, temporary / WEIGHTS_FILE)
 
 
 def load_model(folder: str | Path) -> MultiTaskModel:
@@ -122,14 +156,16 @@ def load_model(folder: str | Path) -> MultiTaskModel:
             task: HEADS.get(entry["head"]).from_config(entry["config"])
             for task, entry in description["heads"].items()
         }
-        model = build_model(
+        transfer = description.get("transfer")
+        model = _join(
             description["trunk"],
             heads,
             description["input_shape"],
             description["class_names"],
             description["degrade"],
             description.get("clip"),
-            **without_start,
+            without_start,
+            PlugIn.build(**transfer) if transfer else None,
         )
         model.description["trunk_options"] = options
         if "calibration" in description:
@@ -138,8 +174,8 @@ def load_model(folder: str | Path) -> MultiTaskModel:
     except KeyError as error:
         raise InputError(f"{path} lacks {error}: save the model again") from error
     except (AttributeError, TypeError, ValueError) as error:
-        raise InputError(f"{path} cannot be used: {_first_line(error)}") from error
-    _load_weights(model, folder / _WEIGHTS_FILE)
+        raise InputError(f"{path} cannot be used: {first_line(error)}") from error
+    read_weights(model, folder / WEIGHTS_FILE)
     return model
 
 
@@ -193,32 +229,6 @@ def _check_layer_names(trunk: tf.keras.Model, heads: dict[str, Head]) -> None:
             raise InputError(f"task name {task!r} is also a layer of the trunk: choose another")
 
 
-def weights_by_key(model: tf.keras.Model) -> dict[str, tf.Variable]:
-    """Return all weights by a name that does not depend on how often a model was built.
-
-    Layer names are unique within a model; within a composite layer weight names are not, so the
-    position tells them apart.
-    """
-    return {
-        f"{layer.name}/{position}_{weight.name.split('/')[-1].removesuffix(':0')}": weight
-        for layer in model.layers
-        for position, weight in enumerate(layer.weights)
-    }
-
-
-def _check_replaceable(folder: Path) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file: name a folder for the model")
-    others = {entry.name for entry in folder.iterdir()} - {_DESCRIPTION_FILE, _WEIGHTS_FILE}
-    if others:
-        raise InputError(
-            f"{folder} holds {sorted(others)[0]!r}, so it is no saved model and is not replaced: "
-            "name another folder"
-        )
-
-
 def _read_description(path: Path) -> dict[str, Any]:
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
@@ -226,36 +236,8 @@ def _read_description(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is missing: name the folder of a run or model") from error
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} is no model description ({_first_line(error)}): save the model again"
+            f"{path} is no model description ({first_line(error)}): save the model again"
         ) from error
     if not isinstance(description, dict):
         raise InputError(f"{path} is no model description: save the model again")
     return description
-
-
-def _load_weights(model: MultiTaskModel, path: Path) -> None:
-    weights = weights_by_key(model)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            stored = set(archive.files)
-            arrays = {key: archive[key] for key in weights if key in stored}
-    except FileNotFoundError as error:
-        raise InputError(f"{path} is missing: name the folder of a run or model") from error
-    except Exception as error:  # a damaged archive makes its readers raise a dozen kinds
-        raise InputError(
-            f"{path} cannot be read ({_first_line(error)}): save the model again"
-        ) from error
-    for key in sorted(stored ^ set(weights)):
-        layer, verb = key.split("/")[0], "lacks" if key in weights else "has the unknown"
-        raise InputError(f"{path} {verb} weight {key!r} of layer {layer!r}: it is another model's")
-    for key, weight in weights.items():
-        if arrays[key].shape != tuple(weight.shape):
-            raise InputError(
-                f"{path}: weight {key!r} of layer {key.split('/')[0]!r} has shape "
-                f"{arrays[key].shape}, but the model needs {tuple(weight.shape)}"
-            )
-        weight.assign(arrays[key])
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

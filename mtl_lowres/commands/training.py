@@ -22,6 +22,9 @@ from mtl_lowres.errors import InputError
 @click.option("--tasks", help="Columns to learn, comma-separated.  [default: posture]")
 @click.option("--trunk", help='Trunk with options, such as "lownet(slopes=(4, 2, 1))".')
 @click.option("--start", help="Run or model folder of the same trunk whose weights to start from.")
+@click.option(
+    "--transfer", help="Feature transfer between a frozen trunk and the heads: its folder."
+)
 @click.option("--teacher", help="Run or model folder whose answers are labels: see --head.")
 @click.option(
     "--teacher-views",

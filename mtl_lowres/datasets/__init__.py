@@ -15,6 +15,7 @@ from mtl_lowres.datasets import (
     swimmers,
     tip38,
     utkface,
+    voc2007,
     webface,
 )
 from mtl_lowres.datasets.people import generate_people
@@ -36,6 +37,7 @@ __all__ = [
     "swimmers",
     "tip38",
     "utkface",
+    "voc2007",
     "webface",
 ]
 

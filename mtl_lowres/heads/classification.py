@@ -48,6 +48,10 @@ class ClassificationHead(Head):
         """
         return outputs[:, : self.classes]
 
+    def with_probabilities(self, outputs: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
+        """Return outputs [n, ...] with other class probabilities [n, classes] in them."""
+        return tf.concat([probabilities, outputs[:, self.classes :]], axis=1)
+
     def metrics(self) -> list[tf.keras.metrics.Metric]:
         """Return new `accuracy` and `macro_f1` metrics."""
         return [Accuracy(self.classes), MacroF1(self.classes)]

@@ -59,7 +59,7 @@ def calibrated_output(
     Args:
         model: made by `build_model`.
         task: whose head made the output.
-        output: float32 [n, ...]; only class probabilities, its first columns, change.
+        output: float32 [n, ...]; only its class probabilities change.
         sides: shorter side of each image in pixels, int32 [n].
     """
     entries = entries_of(model, "temperature", task)
@@ -69,7 +69,7 @@ def calibrated_output(
     logits = tf.math.log(tf.maximum(head.probabilities(output), LEAST_PROBABILITY))
     temperatures = value_for(entries, "temperature", sides)
     probabilities = tf.nn.softmax(logits / temperatures[:, tf.newaxis])
-    return tf.concat([probabilities, output[:, head.classes :]], axis=1)
+    return head.with_probabilities(output, probabilities)
 
 
 def mirrored_embedding(model: MultiTaskModel, task: str, inputs: tf.Tensor) -> tf.Tensor:

@@ -23,6 +23,8 @@ class TrainConfig:
         trunk: trunk with its options, such as `"lownet(slopes=(4, 2, 1))"`.
         start: folder of a run or model of the same trunk whose weights to start from; empty for new
             ones.
+        transfer: folder of a feature transfer to put between the trunk and the heads, which alone
+            are then trained (see `build_model`); empty for none.
         teacher: folder of a run or model whose answers are labels (see `training.guidance`): its
             embedding for tasks with the head `embedding`; empty for none.
         teacher_views: augmented views of each row that the teacher answers once, which are kept;
@@ -70,6 +72,7 @@ class TrainConfig:
     tasks: tuple[str, ...]
     trunk: str = "lownet"
     start: str = ""
+    transfer: str = ""
     teacher: str = ""
     teacher_views: int = 0
     teacher_share: float = 0.0

@@ -100,5 +100,6 @@ def new_model(config: TrainConfig, manifest: pd.DataFrame) -> MultiTaskModel:
         class_names={task: names[task] for task in config.labelled_tasks if task in names},
         degrade=recipe.text,
         clip=config.clip or None,
+        transfer=config.transfer or None,
         **options,
     )

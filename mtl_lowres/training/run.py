@@ -28,7 +28,7 @@ from mtl_lowres.training.guidance import (
 from mtl_lowres.training.optimizers import WeightAverage, make_optimizer
 from mtl_lowres.training.prepare import has_truth, new_model, prepare_manifest, training_rows
 from mtl_lowres.training.reporting import report_run
-from mtl_lowres.training.start import start_from
+from mtl_lowres.training.start import check_trunk_of_transfer, start_from
 from mtl_lowres.versions import versions
 
 
@@ -70,8 +70,10 @@ def train(
     # Before anything is written, so that a setting that cannot be used leaves no folder behind.
     _make_deterministic(config.seed)
     model = new_model(config, manifest)
-    if config.start and not (run_dir / "checkpoints").exists():
-        start_from(model, config.start)
+    if not (run_dir / "checkpoints").exists():
+        if config.start:
+            start_from(model, config.start)
+        check_trunk_of_transfer(model, config.transfer)
     finished = (run_dir / "metrics.json").exists()
     teacher = open_teacher(config, model) if config.teacher and not finished else None
     _claim(run_dir, config, manifest, source, teacher)

@@ -1,11 +1,13 @@
-"""Trunks: functions from an image or clip shape to a Functional model that ends in features."""
+"""Trunks: functions from an image, clip or feature shape to a Functional model of features."""
 
 from mtl_lowres.registry import TRUNKS
 from mtl_lowres.trunks.alexnet import alexnet
+from mtl_lowres.trunks.backbone import backbone
 from mtl_lowres.trunks.backbones import list_backbones
 from mtl_lowres.trunks.clipnet import clipnet
 from mtl_lowres.trunks.face_resnet import face_resnet
 from mtl_lowres.trunks.facelet import facelet
+from mtl_lowres.trunks.feature_transfer import feature_transfer
 from mtl_lowres.trunks.lownet import lownet
 from mtl_lowres.trunks.lownet_comparisons import cnn3, lenet, resnet1, resnet2
 from mtl_lowres.trunks.mtdnn import mtdnn
@@ -16,10 +18,12 @@ list_trunks = TRUNKS.list
 
 __all__ = [
     "alexnet",
+    "backbone",
     "clipnet",
     "cnn3",
     "face_resnet",
     "facelet",
+    "feature_transfer",
     "lenet",
     "list_backbones",
     "list_trunks",

@@ -21,6 +21,7 @@ class Case:
         parameters: without a head, counted layer by layer.
         shape: of the input that these are for.
         other_shapes: sizes that give finite features too.
+        takes_images: images or clips; else what it takes are features.
         **options: of the trunk.
     """
 
@@ -30,8 +31,10 @@ class Case:
         parameters,
         shape=(16, 16, 3),
         other_shapes=((16, 17, 1), (32, 48, 3)),
+        takes_images=True,
         **options,
     ):
+        self.takes_images = takes_images
         self.width = width
         self.parameters = parameters
         self.shape = shape
@@ -52,6 +55,8 @@ TABLE = {
     "resnet2": Case(64, 150_464),
     # 896 + 18,496 + 73,856 + 2,048 * 120 + 120 + 7,744
     "steadynet": Case(64, 346_872),
+    # 3 * 36 + 4, 4 * 72 + 8 and 8 * 108 + 12
+    "backbone": Case(12, 1_284, backbone="steadynet(filters=(4, 8, 12))"),
     # Convolutions 57,600, norms 732, dense layer 49,280, two GRUs of 37,248; two stacks of frames
     "clipnet": Case(
         128,
@@ -70,6 +75,10 @@ TABLE = {
     "face_resnet": Case(128, 5_607_488, other_shapes=((24, 17, 1),)),
     # Stem 4,736; 3 blocks of 32, two of 64; norm 256; 64 * 4 filters of 8x8 and biases; norm 1,024
     "facelet": Case(256, 207_424, other_shapes=((24, 17, 1), (103, 80, 3))),
+    # Mean and deviation 2 * 12; dense layers 12 * 24 + 24 and 24 * 8 + 8
+    "feature_transfer": Case(
+        8, 536, shape=(12,), other_shapes=((3,), (40,)), takes_images=False, fc1=24, fc2=8
+    ),
     # Backbone 448 + 4,640 + 18,496; separable 2 * (576 + 4,096 + 64); spatial attention 2 * 18;
     # norm 256; dense layer 65,600; LSTM 4 * (112 * 48 + 48); attention 2 * 48 * 32 + 65
     "mtdnn": Case(
@@ -183,5 +192,6 @@ def test_two_in_one_graph(name):
 
 @pytest.mark.parametrize("shape", [(16, 16), (16, None, 3), (16, 0, 3), (16, 16.0, 3)])
 def test_refuses_a_wrong_shape(name, shape):
-    with pytest.raises(InputError, match=r"input_shape=.*\(height, width, channels\)"):
+    wanted = r"\(height, width, channels\)" if TABLE[name].takes_images else r"\(features,\)"
+    with pytest.raises(InputError, match=rf"input_shape=.*{wanted}"):
         _new_trunk(name, shape)
