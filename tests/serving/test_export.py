@@ -98,9 +98,9 @@ def test_too_many_pixels_are_refused(model, tmp_path):
     np.testing.assert_array_equal(answers["ok"], [True, False])
 
 
-def test_versions_count_up_and_labels_are_written(model, tmp_path):
-    assert [export(model, tmp_path).name for _ in range(2)] == ["1", "2"]
-    labels = json.loads((tmp_path / "2" / "labels.json").read_text(encoding="utf-8"))
+def test_versions_count_up_and_labels_are_written(model, saved):
+    assert (saved.name, export(model, saved.parent).name) == ("1", "2")
+    labels = json.loads((saved.parent / "2" / "labels.json").read_text(encoding="utf-8"))
     assert labels["degrade"] == "area(8)"
     assert labels["tasks"]["posture"]["classes"] == ["stand", "sit", "lie ✓"]
     assert labels["tasks"]["identity"]["classes"] is None

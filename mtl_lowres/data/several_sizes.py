@@ -1,0 +1,71 @@
+"""Every image at a high and at several low resolutions from one decode."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import tensorflow as tf
+
+from mtl_lowres.data.augment import Augmentation
+from mtl_lowres.data.clips import ClipSampling
+from mtl_lowres.data.degrade import Recipe, sample_seed
+from mtl_lowres.data.loading import Loader, fixed_size
+from mtl_lowres.errors import InputError
+
+# That of `data.two_sizes`, so that a random recipe draws the same for both.
+_LOW_STREAM = 3000
+
+
+class SeveralSizesLoader(Loader):
+    """Reads rows and gives each at high resolution and as every low-resolution recipe makes it.
+
+    All results have the same size, since one network is to see them all. The high resolution is
+    the recipe `hr` of the (augmented) file, the others are recipes of that. What one low
+    resolution gives does not depend on which others there are.
+
+    Attributes:
+        shape: of one of the images: (h, w, 3), or (t, h, w, 3) for clips.
+        repeatable: whether a row gives the same in every epoch.
+    """
+
+    def __init__(
+        self,
+        manifest: pd.DataFrame,
+        hr: Recipe,
+        degrade: Sequence[Recipe],
+        augmentation: Augmentation | None,
+        seed: int,
+        clip: ClipSampling | None = None,
+    ):
+        super().__init__(manifest, hr, augmentation, seed, False, clip)
+        size = fixed_size(hr)
+        for recipe in degrade:
+            if recipe.output_size(*size) != size:
+                raise InputError(
+                    f"degrade={recipe.text!r} makes images of {recipe.output_size(*size)} from "
+                    f"those of hr={hr.text!r}, which are {size}: end it with bicubic{size}"
+                )
+        self.degrade = tuple(degrade)
+        self.repeatable = self.repeatable and all(recipe.deterministic for recipe in degrade)
+        self._read_shape = (1 + len(self.degrade), *self.shape)
+
+    def __call__(self, index, epoch):
+        """Return (images float32 [n, 1 + recipes, *shape], ok bool [n]) of the rows `index` [n].
+
+        The first of a row is its high resolution; the others follow in the order of the recipes.
+        """
+        return self.images(index, tf.broadcast_to(epoch, tf.shape(index)))
+
+    def _image(self, path, row, epoch):
+        return self._with_lower(super()._image(path, row, epoch), row, epoch)
+
+    def _clip(self, path, row, epoch):
+        return self._with_lower(super()._clip(path, row, epoch), row, epoch)
+
+    def _with_lower(self, high, row, epoch):
+        seed = sample_seed(self.seed, epoch, row)
+        seed = tf.random.experimental.stateless_fold_in(seed, _LOW_STREAM)
+        lower = [
+            recipe(high, seed) if self.clip is None else recipe.clip(high, seed)
+            for recipe in self.degrade
+        ]
+        return tf.stack([high, *lower])

@@ -1,0 +1,97 @@
+"""From images to the features of a trunk, at its end or at any layer."""
+
+import difflib
+import hashlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from mtl_lowres.errors import InputError
+from mtl_lowres.model import weights_by_key
+
+
+class FeatureNetwork:
+    """A trunk up to one of its layers, whose maps are averaged over all places (and frames).
+
+    Args:
+        trunk: from images to features.
+        layer: name of one of its layers, also of one within a backbone; None for its end.
+
+    Attributes:
+        width: d, the number of features.
+
+    Raises:
+        InputError: if there is no such layer, or it does not give one tensor of known width.
+    """
+
+    def __init__(self, trunk: tf.keras.Model, layer: str | None = None):
+        output = trunk.output if layer is None else _output_of(trunk, layer)
+        if output is None:
+            raise InputError(_unknown_layer(trunk, layer))
+        shape = getattr(output, "shape", None)
+        if shape is None or shape.rank < 2 or shape[-1] is None:
+            raise InputError(
+                f"layer={layer!r} gives {'several tensors' if shape is None else tuple(shape)}, "
+                "but features must be a vector or a map of known width: name another layer"
+            )
+        self.width = shape[-1]
+        self._layer = layer
+        network = tf.keras.Model(trunk.input, output)
+        places = list(range(1, shape.rank - 1))
+        self._features = tf.function(
+            lambda images: tf.cast(
+                tf.reduce_mean(network(images, training=False), axis=places), tf.float32
+            ),
+            input_signature=[tf.TensorSpec(trunk.input.shape, trunk.input.dtype)],
+        )
+
+    def __call__(self, images: tf.Tensor) -> tf.Tensor:
+        """Return float32 [n, width] from images float32 [n, ..., h, w, c] in [0, 1].
+
+        Raises:
+            InputError: if the layer sees the frames of a clip one by one.
+        """
+        features = self._features(images)
+        if len(features) != len(images):
+            raise InputError(
+                f"layer={self._layer!r} sees every frame of a clip alone: name a later layer"
+            )
+        return features
+
+
+def weights_digest(model: tf.keras.Model) -> str:
+    """Return the SHA-256 of all weights of a model."""
+    digest = hashlib.sha256()
+    for key, weight in sorted(weights_by_key(model).items()):
+        digest.update(key.encode())
+        digest.update(weight.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _output_of(model: tf.keras.Model, name: str):
+    """Return what a layer gives, as a symbolic tensor of the model that holds it; None if none."""
+    for layer in model.layers:
+        if layer.name == name:
+            return layer.get_output_at(0)
+    for layer in model.layers:
+        inner = _output_of(layer, name) if isinstance(layer, tf.keras.Model) else None
+        if inner is not None:
+            return tf.keras.Model(layer.input, inner)(layer.get_input_at(0))
+    return None
+
+
+def _layer_names(model: tf.keras.Model) -> Iterator[str]:
+    for layer in model.layers:
+        yield layer.name
+        if isinstance(layer, tf.keras.Model):
+            yield from _layer_names(layer)
+
+
+def _unknown_layer(trunk: tf.keras.Model, layer: str) -> str:
+    names = list(_layer_names(trunk))
+    close = difflib.get_close_matches(layer, names, n=3)
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "name another layer;"
+    return (
+        f"layer={layer!r}: the trunk {trunk.name!r} has no such layer: {hint} its last are "
+        f"{', '.join(map(repr, names[-4:]))}"
+    )

@@ -1,0 +1,47 @@
+"""A trunk as far as one of its layers."""
+
+import tensorflow as tf
+
+from mtl_lowres.errors import InputError
+
+# Rank of a map, of a sequence or of maps in a row -> the mean over all places and times.
+_POOLING = {
+    3: tf.keras.layers.GlobalAveragePooling1D,
+    4: tf.keras.layers.GlobalAveragePooling2D,
+    5: tf.keras.layers.GlobalAveragePooling3D,
+}
+
+
+def features_of(trunk: tf.keras.Model, layer: str | None) -> tf.keras.Model:
+    """Return a trunk as far as a layer, whose maps are averaged; all of it for None.
+
+    Args:
+        trunk: from images to features.
+        layer: name of one of its layers, also of one within a backbone.
+
+    Raises:
+        InputError: if it has no such layer.
+    """
+    if layer is None:
+        return trunk
+    output = _output_of(trunk, layer)
+    if output is None:
+        raise InputError(
+            f"trunk {trunk.name!r} has no layer {layer!r}: use the trunk, with its options, whose "
+            "features were stored"
+        )
+    if output.shape.rank in _POOLING:
+        output = _POOLING[output.shape.rank](name=f"{layer}_pooled")(output)
+    return tf.keras.Model(trunk.input, output, name=trunk.name)
+
+
+def _output_of(model: tf.keras.Model, name: str) -> tf.Tensor | None:
+    """Return what a layer gives, as a symbolic tensor of the model that holds it; None if none."""
+    for layer in model.layers:
+        if layer.name == name:
+            return layer.get_output_at(0)
+    for layer in model.layers:
+        inner = _output_of(layer, name) if isinstance(layer, tf.keras.Model) else None
+        if inner is not None:
+            return tf.keras.Model(layer.input, inner)(layer.get_input_at(0))
+    return None
