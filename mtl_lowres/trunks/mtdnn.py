@@ -20,6 +20,7 @@ from mtl_lowres.layers import (
 )
 from mtl_lowres.registry import TRUNKS
 from mtl_lowres.trunks.backbones import build_backbone
+from mtl_lowres.trunks.backbones.freeze import freeze_backbone
 from mtl_lowres.trunks.clip_input import clip_input
 
 _RECURRENT = {"lstm": tf.keras.layers.LSTM, "gru": tf.keras.layers.GRU}
@@ -97,7 +98,7 @@ def mtdnn(
     if view_shift:
         x = ShiftedViews(view_shift, name=f"{name}_views")(x)
     network = build_backbone(backbone, input_shape[-3:], weights=weights, name=f"{name}_backbone")
-    _freeze(network, trainable, train_batch_norm)
+    freeze_backbone(network, trainable, train_batch_norm)
     # As published: [n, 4, 4, 384] of 100x100 pixels, [n, 7, 7, 384] of 198x198
     maps = network(x)
     x = _spatial_block(maps, frames, filters, dropout, f"{name}_spatial")
@@ -157,15 +158,6 @@ def _temporal_block(states, dropout: float, name: str) -> tf.Tensor:
 def _glorot_normal(shape, dtype=None) -> tf.Tensor:
     """Return new values at every call; one initialiser for all weights would repeat its own."""
     return tf.keras.initializers.GlorotNormal()(shape, dtype)
-
-
-def _freeze(network: tf.keras.Model, trainable: bool, train_batch_norm: bool) -> None:
-    network.trainable = trainable
-    if train_batch_norm:
-        return
-    for module in network.submodules:
-        if isinstance(module, tf.keras.layers.BatchNormalization):
-            module.trainable = False
 
 
 def _check_options(filters, temporal, lstm_units, frame_units, dropout, view_shift) -> None:
