@@ -36,6 +36,12 @@ from mtl_lowres.errors import InputError
 @click.option("--cosine", is_flag=True, default=None, help="Cluster directions.")
 @click.option("--whiten", type=int, help="Cluster so many whitened components.  [default: 0, off]")
 @click.option(
+    "--solver",
+    type=click.Choice(["sgd", "kernel"]),
+    help="kernel: Gaussian units and a ridge regression, in closed form.  [default: sgd]",
+)
+@click.option("--ridge", type=float, help="Penalty of --solver kernel.  [default: 1]")
+@click.option(
     "--activation",
     type=click.Choice(["relu", "linear"]),
     help="Between the layers.  [default: relu]",

@@ -142,10 +142,26 @@ def _checked(
     if not np.isfinite(features).all():
         row = int(np.flatnonzero(~np.isfinite(features).all(axis=1))[0])
         raise InputError(f"features of row {row} are not finite: leave the row out")
+    check_svm_labels(labels, class_names)
+    return features, labels
+
+
+def check_svm_labels(labels: np.ndarray, class_names: Sequence[str] | None = None) -> None:
+    """Check that an SVM can be fitted on labels.
+
+    Args:
+        labels: class index [n] from 0 on.
+        class_names: one name a class; default: the indices, up to the largest label.
+
+    Raises:
+        InputError: if one is no index, there is one class only, or a class has fewer than two.
+    """
+    if not labels.size:
+        raise InputError("no training row has a label: an SVM needs two of each class")
     if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
         raise InputError(
-            f"labels such as {labels.flat[labels.argmin()]!r} cannot be used: give class indices "
-            "from 0 on, and leave unlabelled rows out"
+            f"labels such as {labels[labels.argmin()]!r} cannot be used: give class indices from 0 "
+            "on, and leave unlabelled rows out"
         )
     names = list(class_names or map(str, range(labels.max() + 1)))
     if labels.max() >= len(names):
@@ -163,4 +179,3 @@ def _checked(
             f"{'row' if counts[few] else 'rows'}: an SVM needs at least two of each class; add "
             "some, or leave the class out"
         )
-    return features, labels

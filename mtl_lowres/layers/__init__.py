@@ -8,6 +8,7 @@ from mtl_lowres.layers.cosine_logits import (
 )
 from mtl_lowres.layers.feature_scale import FeatureScale
 from mtl_lowres.layers.frames import FoldFrames, MeanOverFrames, UnfoldFrames
+from mtl_lowres.layers.map_moments import MapMoments
 from mtl_lowres.layers.mean_of_views import MeanOfViews
 from mtl_lowres.layers.shifted_views import SHIFTS, ShiftedViews
 from mtl_lowres.layers.signed_power import SignedPower
@@ -23,6 +24,7 @@ __all__ = [
     "CosineLogits",
     "FeatureScale",
     "FoldFrames",
+    "MapMoments",
     "MeanOfViews",
     "MeanOverFrames",
     "MirroredViews",

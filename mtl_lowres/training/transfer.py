@@ -27,6 +27,7 @@ from mtl_lowres.training.transfer_goals import (
     make_goal,
     signed_power,
 )
+from mtl_lowres.training.transfer_kernel import fit_kernel_units
 from mtl_lowres.trunks.feature_transfer import feature_transfer
 from mtl_lowres.versions import versions
 from mtl_lowres.weights_file import WEIGHTS_FILE, first_line
@@ -45,7 +46,9 @@ class Transfer:
         network: from features float32 [n, d] to transferred ones, `config.fc2` of them, or d with
             `target="features"`; with `beside` d more.
         config: the settings.
-        clusters: of the high-resolution features; None with `target="features"`.
+        clusters: of the high-resolution features, raised to `config.power`; with
+            `config.recluster` of what the hidden layer made of them; None with
+            `target="features"`.
         history: a dict an epoch: `epoch`, `loss`, and with clusters `same_cluster`, the share of
             samples that the network, while it learned, put into their high-resolution cluster.
         agreement: share of samples whose low-resolution features are nearest to the centroid of
@@ -103,8 +106,21 @@ def fit_transfer(
     network = feature_transfer((width,), **config.network_options(width), name=_NAME)
     network.get_layer(f"{_NAME}_standard").adapt(signed_power(low, config.power))
     goal = make_goal(high, low, config)
-    history = _train(network, low, goal, config, progress)
+    learn = _solve if config.solver == "kernel" else _train
+    history = learn(network, low, goal, config, progress)
     return Transfer(network, config, goal.clusters, history, goal.agreement)
+
+
+def _solve(network, low, goal, config: TransferConfig, progress: bool) -> list[dict]:
+    """Set the weights in closed form and return a history of one epoch."""
+    twins, targets = goal.cluster_of_twin, goal.targets
+    if twins is not None:
+        targets = np.eye(goal.width, dtype=np.float32)[targets]
+    row = {"epoch": 1, "loss": fit_kernel_units(network, low, targets, config.ridge, config.seed)}
+    if twins is not None:
+        outputs = network.predict(low, ROWS_AT_ONCE, verbose=0)[:, : goal.width]
+        row["same_cluster"] = float(np.mean(outputs.argmax(axis=1) == twins))
+    return [row]
 
 
 def _train(

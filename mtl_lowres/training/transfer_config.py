@@ -8,6 +8,7 @@ from mtl_lowres.errors import InputError
 
 TARGETS = ("clusters", "features")
 ASSIGNMENTS = ("nearest", "pair")
+SOLVERS = ("sgd", "kernel")
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,18 @@ class TransferConfig:
             leave it.
         cosine: cluster directions: features are divided by their length.
         whiten: cluster so many principal components, each of variance 1; 0 for the features.
-        activation: between the two layers, `"relu"` or `"linear"`.
+        solver: `"sgd"`, or `"kernel"`, in closed form and without any of the settings of the
+            descent: the hidden units are Gaussians at `fc1` random samples, and the output is the
+            ridge regression of the target (of clusters, 1 for the own and 0 for the others).
+        ridge: weight of its penalty, above 0.
+        activation: between the two layers, `"relu"` or `"linear"`, with `"sgd"`.
         residual: add the standardised low-resolution features to the output; its width must be
             theirs.
         beside: append the low-resolution features to the output.
         epochs: passes over all views of all samples.
         batch_size: samples a step.
-        learning_rate: at the start.
+        learning_rate: at the start; `target="features"` needs about 1, since its loss is a mean
+            over all features.
         momentum: of the gradient descent, in [0, 1).
         weight_decay: share of each weight matrix that is taken away at a step of learning rate 1.
         steps: shares of the training after which the learning rate falls.
@@ -54,6 +60,8 @@ class TransferConfig:
     power: float = 1.0
     cosine: bool = False
     whiten: int = 0
+    solver: str = "sgd"
+    ridge: float = 1.0
     activation: str = "relu"
     residual: bool = False
     beside: bool = False
@@ -74,6 +82,8 @@ class TransferConfig:
         _require(self.fc2 >= 2, "fc2", self.fc2, "give at least 2 clusters")
         _require(self.target in TARGETS, "target", self.target, f"use one of {TARGETS}")
         _require(self.assign in ASSIGNMENTS, "assign", self.assign, f"use one of {ASSIGNMENTS}")
+        _require(self.solver in SOLVERS, "solver", self.solver, f"use one of {SOLVERS}")
+        _require(self.ridge > 0, "ridge", self.ridge, "use e.g. 1")
         _require(self.power > 0, "power", self.power, "use 1 (off) or e.g. 0.5")
         _require(self.whiten >= 0, "whiten", self.whiten, "use 0 (off) or e.g. 128")
         _require(self.epochs >= 1, "epochs", self.epochs, "use at least 1")
@@ -85,6 +95,10 @@ class TransferConfig:
             _require(0 < step < 1, "steps", self.steps, "give shares such as 0.5")
         _require(0 < self.step_factor <= 1, "step_factor", self.step_factor, "use e.g. 0.1")
         _require(self.recluster >= 0, "recluster", self.recluster, "use 0 (never) or e.g. 5")
+        if self.solver == "kernel":
+            for name in ("residual", "recluster"):
+                value = getattr(self, name)
+                _require(not value, name, value, "solver='kernel' has none: leave it out")
         if self.target == "features":
             for name in ("cosine", "whiten", "recluster"):
                 value = getattr(self, name)
@@ -95,7 +109,7 @@ class TransferConfig:
         return {
             "fc1": self.fc1,
             "fc2": width if self.target == "features" else self.fc2,
-            "activation": self.activation,
+            "activation": "gaussian" if self.solver == "kernel" else self.activation,
             "residual": self.residual,
             "beside": self.beside,
             "power": self.power,

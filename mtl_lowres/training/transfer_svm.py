@@ -10,7 +10,7 @@ from tqdm import tqdm
 from mtl_lowres.data.manifest import CONTINUOUS_TASKS, check_manifest, task_classes
 from mtl_lowres.errors import InputError
 from mtl_lowres.evaluation.average_precision import compare_inputs
-from mtl_lowres.evaluation.linear_svm import LinearSVM, fit_linear_svm
+from mtl_lowres.evaluation.linear_svm import LinearSVM, check_svm_labels, fit_linear_svm
 
 ALL_CLASSES = "all classes"
 
@@ -36,8 +36,8 @@ class LabelledRows:
         """Return the rows of a manifest and the labels of some of its columns.
 
         Raises:
-            InputError: if a column is missing, no classes or cannot be used, or there is no
-                training row.
+            InputError: if a column is missing, no classes or cannot be used, there is no training
+                row, or a class has fewer than two.
         """
         for task in tasks:
             if task in CONTINUOUS_TASKS:
@@ -53,7 +53,18 @@ class LabelledRows:
         counts = task_classes(manifest, tasks)
         names = {t: known.get(t) or [str(index) for index in range(counts[t])] for t in tasks}
         labels = {t: manifest[t].to_numpy(np.float64, na_value=np.nan) for t in tasks}
-        return cls(train, test, labels, names)
+        rows = cls(train, test, labels, names)
+        for task in tasks:
+            try:
+                check_svm_labels(rows.training_labels(task)[1], names[task])
+            except InputError as error:
+                raise InputError(f"task {task!r}: {error}") from error
+        return rows
+
+    def training_labels(self, task: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the positions of the training rows with a label of a task, and these, int64."""
+        known = self.train[np.isfinite(self.labels[task][self.train])]
+        return known, self.labels[task][known].astype(np.int64)
 
 
 def fit_svms(
@@ -72,25 +83,14 @@ def fit_svms(
         folds: of the cross-validation that chooses C.
         seed: of the folds and the solver.
         progress: show a progress bar.
-
-    Raises:
-        InputError: if a class of a task has fewer than two training rows; the message names both.
     """
     fitted = {name: {} for name in inputs}
     jobs = [(name, task) for task in rows.labels for name in inputs]
     for name, task in tqdm(jobs, "SVM", unit="fit", delay=2, disable=not progress):
-        labels = rows.labels[task][rows.train]
-        known = np.isfinite(labels)
-        try:
-            fitted[name][task] = fit_linear_svm(
-                inputs[name][rows.train[known]],
-                labels[known].astype(np.int64),
-                folds=folds,
-                seed=seed,
-                class_names=rows.names[task],
-            )
-        except InputError as error:
-            raise InputError(f"task {task!r}: {error}") from error
+        known, labels = rows.training_labels(task)
+        fitted[name][task] = fit_linear_svm(
+            inputs[name][known], labels, folds=folds, seed=seed, class_names=rows.names[task]
+        )
     return fitted
 
 

@@ -12,7 +12,8 @@ from mtl_lowres.errors import InputError
 from mtl_lowres.layers import SignedPower, Standardise
 from mtl_lowres.registry import TRUNKS
 
-_ACTIVATIONS = ("relu", "linear")
+# Name -> what Keras calls it; a Gaussian of vectors of length 1 is an exponential of their product.
+_ACTIVATIONS = {"relu": "relu", "linear": "linear", "gaussian": "exponential"}
 
 
 @TRUNKS.register("feature_transfer")
@@ -37,7 +38,8 @@ def feature_transfer(
         input_shape: (d,), the number of features.
         fc1: width of the hidden layer; 4096 in the paper.
         fc2: width of the output; in the paper the number of clusters, 100.
-        activation: between the two layers, `"relu"` or `"linear"` (the paper names none).
+        activation: between the two layers, `"relu"` or `"linear"` (the paper names none), or
+            `"gaussian"`: features are divided by their length, and hidden units are bells.
         residual: add the standardised features to the output, which needs `fc2` = d.
         beside: append the features to the output, before they are standardised.
         power: what the size of each feature is first raised to, above 0; the root of 0.5 makes
@@ -63,7 +65,10 @@ def feature_transfer(
     if power != 1:
         powers = SignedPower(power, name=f"{name}_power")(features)
     standard = Standardise(name=f"{name}_standard")(powers)
-    x = _dense(fc1, f"{name}_fc1", activation)(standard)
+    x = standard
+    if activation == "gaussian":
+        x = tf.keras.layers.UnitNormalization(name=f"{name}_unit")(x)
+    x = _dense(fc1, f"{name}_fc1", _ACTIVATIONS[activation])(x)
     x = _dense(fc2, f"{name}_fc2")(x)
     if residual:
         x = tf.keras.layers.Add(name=f"{name}_residual")([standard, x])
@@ -89,7 +94,7 @@ def _check_options(input_shape, fc1, fc2, activation, residual, power) -> None:
             raise InputError(f"{option}={value!r} cannot be used: give an integer of at least 1")
     if activation not in _ACTIVATIONS:
         raise InputError(
-            f"activation={activation!r} cannot be used: choose {' or '.join(_ACTIVATIONS)}"
+            f"activation={activation!r} cannot be used: choose {', '.join(_ACTIVATIONS)}"
         )
     if not power > 0:
         raise InputError(f"power={power!r} cannot be used: give e.g. 0.5, or 1 for none")

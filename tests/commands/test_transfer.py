@@ -47,7 +47,7 @@ def out(store, tmp_path_factory):
     options += ["--power", 0.5, "--json", out.with_name("r.json")]
     done = _run("transfer", store, out, *options, *QUICK)
     assert done.exit_code == 0, done.output
-    assert "transferred + lr" in done.output and "gap closed" in done.output
+    assert "transferred + lr" in done.output
     return out
 
 
@@ -83,14 +83,6 @@ def test_the_model_answers_images_as_the_stored_features_do(store, out, tmp_path
     stored = figures["posture"]["transferred + lr"]
     assert stored["mean_ap_area"] == pytest.approx(of_model["mean_ap_area"])
     assert stored["accuracy"] == pytest.approx(of_model["accuracy"])
-
-
-def test_predict_takes_the_run(store, out):
-    path = open_features(store).manifest["path"].iloc[0]
-    done = _run("predict", out, path, "--json-lines")
-    assert done.exit_code == 0, done.output
-    answer = json.loads(done.stdout)["posture"]
-    assert answer["label"] in ("left", "mid-left", "mid-right", "right") and "score" in answer
 
 
 def _with_labels(store, folder, change):

@@ -50,7 +50,8 @@ def test_images(image_model, tmp_path):
         assert answer["age"]["unit"] == "years"
 
 
-@pytest.mark.parametrize("bad", [(0, 3, 4, 69), range(64), range(70)])
+# Some of a batch, and all of the batch before it; all there are.
+@pytest.mark.parametrize("bad", [(*range(64), 66, 69), range(70)])
 def test_bad_files_keep_their_place(image_model, tmp_path, bad):
     paths = [tmp_path / f"{number}.png" for number in range(70)]
     for number, path in enumerate(paths):

@@ -52,6 +52,31 @@ def seeds(config, bars, tmp_path_factory):
     return folder, train_seeds(dataclasses.replace(config, epochs=1), bars, folder, 2)
 
 
+@pytest.fixture(scope="module")
+def unvalidated(config, bars, tmp_path_factory):
+    """Folder, figures and the bad file of a run whose training people all train."""
+    folder = tmp_path_factory.mktemp("unvalidated")
+    bad = folder / "bad 像.jpg"
+    bad.write_bytes(b"")
+    manifest = pd.concat([bars, bars.head(1).assign(path=str(bad))], ignore_index=True)
+    manifest.attrs = bars.attrs
+    config = dataclasses.replace(config, val=0, epochs=2, ema=0, bad_file_budget=0.05)
+    config = dataclasses.replace(config, optimizer="sgd", weight_decay=0)
+    return folder / "run", train(config, manifest, folder / "run"), bad
+
+
+@pytest.fixture(scope="module")
+def standstill(config, bars, tmp_path_factory):
+    """Folder and figures of a run that is to name people too and hardly moves a weight."""
+    people = bars["subject"].str.removeprefix("p").astype("Int64")
+    manifest = bars.assign(identity=people.where(bars["split"] == "train"))
+    config = dataclasses.replace(config, tasks=("posture", "identity"), learning_rate=1e-12)
+    config = dataclasses.replace(config, epochs=8, patience=2, ema=0)
+    config = dataclasses.replace(config, optimizer="lazyadam", weight_decay=0)
+    run_dir = tmp_path_factory.mktemp("standstill") / "run"
+    return run_dir, train(config, manifest, run_dir)
+
+
 def _weights(run_dir):
     with np.load(run_dir / "model" / "weights.npz") as arrays:
         return dict(arrays)
@@ -156,34 +181,24 @@ def test_folder_of_another_run_is_refused(finished, config, bars):
         train(config, bars.drop(index=3), run_dir)
 
 
-def test_without_validation_rows_the_last_epoch_is_kept(config, bars, tmp_path):
-    figures = train(
-        dataclasses.replace(config, val=0, epochs=2, ema=0, optimizer="sgd", weight_decay=0),
-        bars,
-        tmp_path / "all",
-    )
+def test_without_validation_rows_the_last_epoch_is_kept(unvalidated):
+    run_dir, figures, bad = unvalidated
     assert set(figures["splits"]) == {"test"}
-    manifest = pd.read_csv(tmp_path / "all" / "manifest.csv")
-    assert (manifest["split"] == "train").sum() == 80
+    assert figures["chosen_epoch"] == figures["epochs"] == 2
+    manifest = pd.read_csv(run_dir / "manifest.csv")
+    assert (manifest["split"][manifest["path"] != str(bad)] == "train").sum() == 80
 
 
-def test_early_stopping_waits_for_patience(config, bars, tmp_path):
+def test_early_stopping_waits_for_patience(standstill):
     """A learning rate of almost nothing never improves on the first epoch."""
-    config = dataclasses.replace(config, learning_rate=1e-12, epochs=8, patience=2, ema=0)
-    config = dataclasses.replace(config, optimizer="lazyadam", weight_decay=0)
-    figures = train(config, bars, tmp_path / "stop")
-    assert figures["epochs"] == 3
+    assert standstill[1]["epochs"] == 3
 
 
-def test_held_out_people_are_no_identity_classes(config, bars, tmp_path):
+def test_held_out_people_are_no_identity_classes(standstill):
     """Five training people, one of them held out for validation: four identities are left."""
-    people = bars["subject"].str.removeprefix("p").astype("Int64")
-    manifest = bars.assign(identity=people.where(bars["split"] == "train"))
-    config = dataclasses.replace(config, tasks=("posture", "identity"), epochs=1)
-    config = dataclasses.replace(config, optimizer="adam", weight_decay=0)
-    figures = train(config, manifest, tmp_path / "run")
+    run_dir, figures = standstill
     assert set(figures["splits"]["val"]) == set(figures["splits"]["test"]) == {"posture"}
-    model = load_model(tmp_path / "run" / "model")
+    model = load_model(run_dir / "model")
     assert {task: head.classes for task, head in model.heads.items()} == {
         "posture": 4,
         "identity": 4,
@@ -201,14 +216,10 @@ def test_unknown_monitor_is_named(config, bars, tmp_path):
         train(config, bars, tmp_path / "run")
 
 
-def test_bad_files_are_listed_and_do_not_stop_the_run(config, bars, tmp_path):
-    bad = tmp_path / "bad 像.jpg"
-    bad.write_bytes(b"")
-    manifest = pd.concat([bars, bars.head(1).assign(path=str(bad))], ignore_index=True)
-    manifest.attrs = bars.attrs
-    config = dataclasses.replace(config, epochs=1, bad_file_budget=0.05)
-    assert train(config, manifest, tmp_path / "run")["bad_files"] == 1
-    listed = pd.read_csv(tmp_path / "run" / "bad_files.csv")
+def test_bad_files_are_listed_and_do_not_stop_the_run(unvalidated):
+    run_dir, figures, bad = unvalidated
+    assert figures["bad_files"] == 1
+    listed = pd.read_csv(run_dir / "bad_files.csv")
     assert listed.to_dict("records") == [{"path": str(bad), "reason": "empty file (0 bytes)"}]
 
 

@@ -19,6 +19,17 @@ def test_features_are_the_mean_of_the_map():
     np.testing.assert_allclose(trunk(images), np.mean(maps, axis=(1, 2)), rtol=1e-5)
 
 
+def test_stages_are_means_and_deviations_of_the_last_map_of_each_size():
+    trunk = backbone(SHAPE, backbone=TINY, features="stages")
+    images = np.random.default_rng(0).random((2, *SHAPE), np.float32)
+    earlier, last = trunk.get_layer("backbone_network")(images)
+    assert earlier.shape == (2, 16, 16, 3) and last.shape == (2, 8, 8, 4)
+    parts = [np.mean(earlier, (1, 2)), np.std(earlier, (1, 2)), np.mean(last, (1, 2))]
+    np.testing.assert_allclose(trunk(images), np.hstack(parts), rtol=1e-4, atol=1e-6)
+    lite = backbone((64, 64, 3), features="stages")
+    assert lite.output_shape == (None, 2 * (96 + 144 + 240 + 672) + 1280)
+
+
 def test_efficientnet_lite0_ends_in_what_its_classifier_reads():
     trunk = backbone(SHAPE, train_batch_norm=False)
     assert trunk.output_shape == (None, 1280)
@@ -41,6 +52,7 @@ def test_the_last_convolution_can_be_left_out():
         ({"backbone": "steadynett"}, "did you mean 'steadynet'"),
         ({"backbone": "steadynet(depth=3)"}, "has no option 'depth'"),
         ({"backbone": "steadynet|lownet"}, "write one name"),
+        ({"features": "all"}, "features='all' cannot be used"),
         ({"backbone": TINY, "weights": "imagenet"}, "has no published weights"),
     ],
 )

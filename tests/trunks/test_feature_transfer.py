@@ -50,7 +50,7 @@ def test_starts_as_he_says():
     [
         ({"fc1": 0}, "fc1=0"),
         ({"fc2": 2.5}, r"fc2=2\.5"),
-        ({"activation": "tanh"}, "activation='tanh'.*relu or linear"),
+        ({"activation": "tanh"}, "activation='tanh'.*relu, linear, gaussian"),
         ({"power": 0}, "power=0"),
         ({"residual": True}, "adds the 6 features to fc2=100.*use fc2=6"),
     ],
