@@ -25,6 +25,11 @@ from mtl_lowres.errors import InputError
     help="What the network learns to tell of the image at high resolution.  [default: clusters]",
 )
 @click.option(
+    "--target-last",
+    type=int,
+    help="Only of the last so many features, such as those of the last map.  [default: 0, all]",
+)
+@click.option(
     "--assign",
     type=click.Choice(["nearest", "pair"]),
     help="Whose cluster is the pseudo-label: of the nearest centroid, or of the image's own "

@@ -43,8 +43,8 @@ class Transfer:
     """What `fit_transfer` has learned.
 
     Attributes:
-        network: from features float32 [n, d] to transferred ones, `config.fc2` of them, or d with
-            `target="features"`; with `beside` d more.
+        network: from features float32 [n, d] to transferred ones, `config.fc2` of them, or with
+            `target="features"` d or `target_last`; with `beside` d more.
         config: the settings.
         clusters: of the high-resolution features, raised to `config.power`; with
             `config.recluster` of what the hidden layer made of them; None with

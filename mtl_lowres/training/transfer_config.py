@@ -18,10 +18,12 @@ class TransferConfig:
     Attributes:
         fc1: width of the hidden layer.
         fc2: number of clusters and width of the transferred features; with `target="features"`
-            their width is that of the features, and this is not used.
+            their width is that of the features to tell, and this is not used.
         target: what low-resolution features are to become: `"clusters"`, the cluster of the
             high-resolution features (the paper), or `"features"`, the standardised high-resolution
             features themselves.
+        target_last: cluster or tell only the last so many of the features, such as the 1280 of the
+            last map that `backbone(features="stages")` ends in; 0 for all.
         assign: whose cluster is a sample's pseudo-label: `"nearest"`, that of the centroid nearest
             to its low-resolution features (the paper), or `"pair"`, that of its own
             high-resolution features.
@@ -56,6 +58,7 @@ class TransferConfig:
     fc1: int = 4096
     fc2: int = 100
     target: str = "clusters"
+    target_last: int = 0
     assign: str = "nearest"
     power: float = 1.0
     cosine: bool = False
@@ -81,6 +84,7 @@ class TransferConfig:
         _require(self.fc1 >= 1, "fc1", self.fc1, "give a width of at least 1")
         _require(self.fc2 >= 2, "fc2", self.fc2, "give at least 2 clusters")
         _require(self.target in TARGETS, "target", self.target, f"use one of {TARGETS}")
+        _require(self.target_last >= 0, "target_last", self.target_last, "use 0 (all) or e.g. 1280")
         _require(self.assign in ASSIGNMENTS, "assign", self.assign, f"use one of {ASSIGNMENTS}")
         _require(self.solver in SOLVERS, "solver", self.solver, f"use one of {SOLVERS}")
         _require(self.ridge > 0, "ridge", self.ridge, "use e.g. 1")
@@ -108,7 +112,7 @@ class TransferConfig:
         """Return the options of the trunk `feature_transfer` for features of this width."""
         return {
             "fc1": self.fc1,
-            "fc2": width if self.target == "features" else self.fc2,
+            "fc2": (self.target_last or width) if self.target == "features" else self.fc2,
             "activation": "gaussian" if self.solver == "kernel" else self.activation,
             "residual": self.residual,
             "beside": self.beside,

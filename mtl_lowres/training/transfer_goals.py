@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from mtl_lowres.errors import InputError
 from mtl_lowres.layers import SignedPower
 from mtl_lowres.training.pseudo_labels import fit_clusters
 from mtl_lowres.training.transfer_config import TransferConfig
@@ -19,10 +20,24 @@ def make_goal(
         high: features at high resolution, float32 [n, d].
         low: features of the same samples at low resolution.
         config: the settings.
+
+    Raises:
+        InputError: if there are fewer features than the settings ask for, or fewer samples than
+            clusters.
     """
+    if config.target_last > high.shape[1]:
+        raise InputError(
+            f"target_last={config.target_last} of {high.shape[1]} features cannot be had: use at "
+            f"most {high.shape[1]}, or 0 for all"
+        )
     if config.target == "features":
-        return FeatureGoal(signed_power(high, config.power))
+        return FeatureGoal(signed_power(_last(high, config), config.power))
     return ClusterGoal(high, low, config)
+
+
+def _last(features: np.ndarray, config: TransferConfig) -> np.ndarray:
+    """Return the features that the target is of."""
+    return features[:, -config.target_last :]
 
 
 def signed_power(features: np.ndarray, exponent: float) -> np.ndarray:
@@ -67,7 +82,7 @@ class ClusterGoal:
 
     def __init__(self, high: np.ndarray, low: np.ndarray, config: TransferConfig):
         self.width, self._high, self._low, self._config = config.fc2, high, low, config
-        self._cluster(signed_power(high, config.power), signed_power(low, config.power))
+        self._cluster(*(signed_power(_last(x, config), config.power) for x in (high, low)))
 
     def _cluster(self, high, low, start: np.ndarray | None = None) -> None:
         config = self._config

@@ -49,6 +49,18 @@ def test_pseudo_labels_are_those_of_scikit_learn():
         assert goal.agreement == np.mean(means.predict(LOW) == means.predict(HIGH))
 
 
+def test_the_target_may_be_of_the_last_features_alone():
+    clusters = make_goal(HIGH, LOW, TransferConfig(**SMALL, assign="pair", target_last=2))
+    expected = KMeans(4, n_init=1, random_state=0).fit_predict(HIGH[:, -2:])
+    np.testing.assert_array_equal(clusters.targets, expected)
+    config = TransferConfig(**SMALL, target="features", target_last=2)
+    standard = (HIGH[:, -2:] - HIGH[:, -2:].mean(axis=0)) / HIGH[:, -2:].std(axis=0)
+    np.testing.assert_allclose(make_goal(HIGH, LOW, config).targets, standard, rtol=1e-4, atol=1e-5)
+    assert config.network_options(6)["fc2"] == 2
+    with pytest.raises(InputError, match="target_last=7 of 6 features"):
+        make_goal(HIGH, LOW, TransferConfig(**SMALL, target_last=7))
+
+
 def test_it_learns(fitted):
     history = fitted.history
     assert [row["epoch"] for row in history] == list(range(1, 13))
