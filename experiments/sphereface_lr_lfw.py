@@ -104,10 +104,6 @@ NETWORKS = {
         "facelet",
         LIGHT | {"degrade": "area(16)", "learning_rate": 3e-3, "epochs": 28},
     ),
-    "guided, 16 px, 28 + 24 epochs": (
-        "facelet",
-        LIGHT | {"degrade": "area(16)", "learning_rate": 2e-3, "epochs": 24},
-    ),
     "guided, 8 px": (
         "facelet",
         LIGHT | {"degrade": "area(8)|bicubic(16)", "learning_rate": 2e-3, "epochs": 6},
@@ -139,10 +135,7 @@ NETWORKS = {
     ),
 }
 # Network -> what it starts from.
-STARTS = {
-    "guided, 8 px": "guided, 16 px",
-    "guided, 16 px, 28 + 24 epochs": "guided, 16 px, 28 epochs",
-}
+STARTS = {"guided, 8 px": "guided, 16 px"}
 SPHERES = {
     f"SphereNet-20, {loss}": COMMON
     | {

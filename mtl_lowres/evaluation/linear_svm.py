@@ -13,7 +13,7 @@ from sklearn.svm import LinearSVC
 from mtl_lowres.errors import InputError
 from mtl_lowres.evaluation.average_precision import mean_average_precision
 
-C_GRID = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+C_GRID = (0.03, 0.1, 0.3, 1.0, 3.0)
 
 
 @dataclass(frozen=True)

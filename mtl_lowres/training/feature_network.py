@@ -1,13 +1,12 @@
 """From images to the features of a trunk, at its end or at any layer."""
 
-import difflib
 import hashlib
-from collections.abc import Iterator
 
 import tensorflow as tf
 
 from mtl_lowres.errors import InputError
 from mtl_lowres.model import weights_by_key
+from mtl_lowres.trunks.layer_output import layer_output
 
 
 class FeatureNetwork:
@@ -25,9 +24,7 @@ class FeatureNetwork:
     """
 
     def __init__(self, trunk: tf.keras.Model, layer: str | None = None):
-        output = trunk.output if layer is None else _output_of(trunk, layer)
-        if output is None:
-            raise InputError(_unknown_layer(trunk, layer))
+        output = trunk.output if layer is None else layer_output(trunk, layer)
         shape = getattr(output, "shape", None)
         if shape is None or shape.rank < 2 or shape[-1] is None:
             raise InputError(
@@ -66,32 +63,3 @@ def weights_digest(model: tf.keras.Model) -> str:
         digest.update(key.encode())
         digest.update(weight.numpy().tobytes())
     return digest.hexdigest()
-
-
-def _output_of(model: tf.keras.Model, name: str):
-    """Return what a layer gives, as a symbolic tensor of the model that holds it; None if none."""
-    for layer in model.layers:
-        if layer.name == name:
-            return layer.get_output_at(0)
-    for layer in model.layers:
-        inner = _output_of(layer, name) if isinstance(layer, tf.keras.Model) else None
-        if inner is not None:
-            return tf.keras.Model(layer.input, inner)(layer.get_input_at(0))
-    return None
-
-
-def _layer_names(model: tf.keras.Model) -> Iterator[str]:
-    for layer in model.layers:
-        yield layer.name
-        if isinstance(layer, tf.keras.Model):
-            yield from _layer_names(layer)
-
-
-def _unknown_layer(trunk: tf.keras.Model, layer: str) -> str:
-    names = list(_layer_names(trunk))
-    close = difflib.get_close_matches(layer, names, n=3)
-    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "name another layer;"
-    return (
-        f"layer={layer!r}: the trunk {trunk.name!r} has no such layer: {hint} its last are "
-        f"{', '.join(map(repr, names[-4:]))}"
-    )

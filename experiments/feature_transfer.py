@@ -1,0 +1,362 @@
+"""Can features of a small image be made to tell what those of the large one do, without labels?
+
+Unsupervised deep feature transfer (arXiv 1908.10012): a frozen ImageNet network gives the features
+of images at high and at low resolution, k-means on the former labels the latter, a network of two
+layers learns these labels, and linear SVMs read it. Here the network is EfficientNet-Lite0 (the
+paper: ResNet-101), and the images are VOC2007 where it is given, six natural scenes otherwise.
+
+    python experiments/feature_transfer.py --data scenes6 --weights efficientnet_lite0
+    python experiments/feature_transfer.py --voc VOCdevkit --weights efficientnet_lite0
+
+`--data` has the folders train and test with a folder a class, `--weights` is the folder of
+`imagenet_keras_layout.npz`. `--table grid` measures fc1 x fc2, `--table ablation` compares settings
+on a third of the training images, `--table plugin --utkface utkface` puts a transfer between the
+network and the heads for age, gender and race. `--quick` reads a tenth of the images at 16 pixels
+once, and trains for two epochs with one seed. Features are kept in `--out` and made once; an
+interrupted extraction goes on.
+
+Protocol: images at 224 pixels (hr), brought down to 32, 16 or 8 by the bicubic filter and up again
+(lr). The transfer sees the training images and flipped, cropped and shifted views of them, no
+label. Every SVM reads plain training images alone, C is chosen by their cross-validation for each
+input. hr and lr are the bounds; gap closed is (mAP - lr) / (hr - lr).
+
+Measured on the scenes (2,400 train, 1,200 test), seed 0 alone, mAP (area) / accuracy of SVMs on
+features that the package's transfers made, of images that Pillow brought down; hr 0.953 / 0.906:
+
+    pixels                            32               16           gap closed (mAP)
+    lr                           0.907 / 0.853   0.835 / 0.779
+    lr, roots                    0.910 / 0.855   0.838 / 0.778         5 %    3 %
+    published                    0.863 / 0.804   0.730 / 0.681       -97    -90
+      and lr                     0.907 / 0.849   0.835 / 0.778         0      0
+    own cluster                  0.884 / 0.831   0.802 / 0.759       -52    -28
+      and lr                     0.908 / 0.849   0.835 / 0.782         1      0
+    kernel regression, roots     0.914 / 0.863   0.845 / 0.790        14      8
+      and lr                     0.912 / 0.863   0.846 / 0.791        11      9
+
+The kernel regression saw 1 view (2,048 units) at 32 pixels and 5 views (4,096 units, the same sums
+in NumPy) at 16, the others 1 view. C was chosen from 0.3 and 1; for hr, and lr at 16 pixels, from
+the whole grid. The aim of 35 % at 16 pixels is missed by far. Three seeds, 8 pixels, VOC2007, the
+grid, the ablation and the plug-in were not measured. First attempts had 0.815 for lr at 16 pixels,
+where a C chosen for it gives 0.835, so that much of what they won was that.
+
+Why the published method hurts here: at 16 pixels only 10 % of the images are nearest to the
+centroid of their own cluster at high resolution (38 % at 32), so that nearly all pseudo-labels are
+wrong, and the network repeats what its input says; in 20 epochs it knows all of them by heart. With
+its own cluster as the label it memorises 2,400 rows as well (99.96 % right).
+
+Tried at 16 pixels on 800 held-out training images (one split; transfers of the other 1,600; roots,
+SVMs by least squares), mAP: hr 0.957, lr 0.838 (without roots 0.828); kernel ridge regression to
+the features of hr, 1 view 0.847, 3 views 0.857; linear ridge (another split: lr 0.835) 0.836. Other
+targets of the kernel regression, 1 view: 64 or 128 components 0.844, 0.846, whitened 0.844, 0.845;
+logits and root probabilities of ImageNet 0.847, 0.840; 20 or 100 clusters 0.836, 0.840, beside lr
+0.847, 0.845; soft clusters 0.835, 0.843; kernel components 0.847. A kernel on lr without any hr has
+0.842: most of the gain of one view is that the classifier is no longer linear. Not better: SVMs
+fitted on left-out answers (0.844), random ReLU units with a ridge (3 views, 0.844), enlarging to
+112 or 80 pixels in place of 224 (0.828, 0.812), batch-norm statistics of small images (0.730). SVMs
+that read 3 labelled views have 0.848 on lr, so that views help the lower bound about as much.
+"""
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import mtl_lowres as mtl
+from mtl_lowres.evaluation import format_mean_std, summarise_seeds
+from mtl_lowres.files import write_json
+from mtl_lowres.training.evaluate import Evaluator
+from mtl_lowres.training.feature_store import FeatureStore
+from mtl_lowres.training.transfer import TransferConfig, fit_transfer, save_transfer
+from mtl_lowres.training.transfer_goals import signed_power
+from mtl_lowres.training.transfer_run import Measurement, run_grid
+from mtl_lowres.training.transfer_svm import LabelledRows, fit_svms, test_figures
+
+FULL = 224
+HR = f"bicubic({FULL})"
+LOWER = {side: f"bicubic({side})|{HR}" for side in (32, 16, 8)}
+VIEWS = (
+    "flip(0.5, at='hr')|scale(0.2, at='hr')|shift(24, at='hr')|rotate(5, at='hr')"
+    "|contrast(0.15, at='hr')|brightness(0.05, per_channel=True, at='hr')"
+)
+# Of the features, those of the last map of EfficientNet-Lite0, which the paper's method reads.
+LAST = 1280
+PAPER = TransferConfig(fc1=1024, fc2=100, epochs=20)
+OWN = dataclasses.replace(PAPER, assign="pair")
+OWN_ROOTS = dataclasses.replace(OWN, power=0.5)
+KERNEL = TransferConfig(fc1=2048, target="features", power=0.5, solver="kernel")
+STAGES = dataclasses.replace(KERNEL, target_last=LAST)
+METHODS = {
+    "published": PAPER,
+    "own cluster, roots": OWN_ROOTS,
+    "kernel regression": KERNEL,
+    "from all stages": STAGES,
+}
+ABLATION = {
+    "nearest centroid": PAPER,
+    "own cluster": OWN,
+    "own cluster, roots": OWN_ROOTS,
+    "cosine": dataclasses.replace(OWN_ROOTS, cosine=True),
+    "64 whitened components": dataclasses.replace(OWN_ROOTS, whiten=64),
+    "clustered again": dataclasses.replace(OWN_ROOTS, recluster=5),
+    "20 clusters": dataclasses.replace(OWN_ROOTS, fc2=20),
+    "500 clusters": dataclasses.replace(OWN_ROOTS, fc2=500),
+    "fc1 4096": dataclasses.replace(OWN_ROOTS, fc1=4096),
+    # The loss is a mean over 1,280 features: small gradients, so large steps.
+    "regression": dataclasses.replace(OWN_ROOTS, target="features", learning_rate=0.5),
+    "kernel regression": KERNEL,
+    "kernel regression, 1024 units": dataclasses.replace(KERNEL, fc1=1024),
+    "kernel regression of clusters": dataclasses.replace(KERNEL, target="clusters", assign="pair"),
+    "from all stages": STAGES,
+    "from all stages, clusters": dataclasses.replace(STAGES, target="clusters", assign="pair"),
+}
+FOLDS = 3
+WIDTHS, CLUSTERS = (256, 512, 1024, 2048, 4096), (20, 100, 200, 500, 1000, 2048)
+PUBLISHED = (
+    "published, VOC2007, ResNet-101, mAP: hr 0.891, lr 0.781, transferred 0.800 (17 % of the gap)"
+)
+
+
+def make_store(options, manifest: pd.DataFrame, name: str, sides) -> FeatureStore:
+    """Return the features of a manifest, of all views at high and at low resolution."""
+    network = mtl.build_model(
+        "backbone",
+        {"features": mtl.heads.Embedding()},
+        (FULL, FULL, 3),
+        degrade=HR,
+        backbone="efficientnet_lite0",
+        weights=options.weights,
+        features="stages",
+    )
+    views = {"augment": VIEWS, "views": options.views} if options.views > 1 else {}
+    return mtl.extract_features(
+        network,
+        manifest,
+        options.out / name,
+        hr=HR,
+        degrade=[LOWER[side] for side in sides],
+        progress=True,
+        **views,
+    )
+
+
+def read_images(options) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the manifest of VOC2007 or of the scenes, and its tasks."""
+    if options.voc:
+        manifest = mtl.read_dataset("voc2007", options.voc)
+        tasks = tuple(column for column in manifest if column not in ("path", "split"))
+    else:
+        manifest, tasks = mtl.read_dataset("folder", options.data, task="scene"), ("scene",)
+    if options.quick:
+        attrs, manifest = manifest.attrs, manifest.iloc[::10].reset_index(drop=True)
+        manifest.attrs = attrs
+    return manifest, tasks
+
+
+def hold_out(rows: LabelledRows) -> LabelledRows:
+    """Return the training rows alone, a random third of them as those to test on."""
+    order = np.random.default_rng(0).permutation(rows.train)
+    third = len(order) // 3
+    return dataclasses.replace(rows, train=np.sort(order[third:]), test=np.sort(order[:third]))
+
+
+def measure(
+    store: FeatureStore,
+    rows: LabelledRows,
+    side: int,
+    methods: Mapping[str, TransferConfig],
+    seed: int,
+    bounds: dict[str, dict],
+    file: Path,
+) -> dict[str, dict[str, float]]:
+    """Return input of the SVM -> figures on the rows to test on, measured once.
+
+    Args:
+        store: features of all images.
+        rows: which of them are to fit and to test on, and their labels.
+        side: of the images at low resolution, in pixels.
+        methods: name -> settings of a transfer.
+        seed: of the transfers and of the SVMs.
+        bounds: SVMs on features that are not transferred, which every seed has in common; added to.
+        file: that keeps the figures.
+    """
+    if file.exists():
+        return json.loads(file.read_text(encoding="utf-8"))
+    stages = {"hr": store.hr, "lr": store.lr[LOWER[side]]}
+    last = {name: features[..., -LAST:] for name, features in stages.items()}
+    inputs = {name: features[0] for name, features in last.items()}
+    inputs["lr, all stages"] = stages["lr"][0]
+    bounds |= fit_svms(
+        {name: inputs[name] for name in inputs.keys() - bounds.keys()},
+        rows,
+        folds=FOLDS,
+        seed=0,
+        progress=True,
+    )
+    for name, config in methods.items():
+        high, low = (stages if config.target_last else last).values()
+        config = dataclasses.replace(config, seed=seed)
+        transfer = fit_transfer(high[:, rows.train], low[:, rows.train], config, progress=True)
+        inputs[name] = transfer.apply(low[0])
+        inputs[f"{name} + lr"] = np.hstack([inputs[name], signed_power(low[0], config.power)])
+    transferred = {name: inputs[name] for name in inputs.keys() - bounds.keys()}
+    svms = bounds | fit_svms(transferred, rows, folds=FOLDS, seed=seed, progress=True)
+    table = next(iter(test_figures(inputs, svms, rows).values()))
+    figures = {
+        name: {
+            "mAP": own["mean_ap_area"],
+            "mAP 11 points": own["mean_ap_11_point"],
+            **({"accuracy": own["accuracy"]} if "accuracy" in own else {}),
+            "gap closed": own["gap_closed"]["mean_ap_area"],
+        }
+        for name, own in table.items()
+    }
+    write_json(file, figures)
+    return figures
+
+
+def table_of(
+    options,
+    store: FeatureStore,
+    tasks: tuple[str, ...],
+    methods: Mapping[str, TransferConfig],
+    sides,
+) -> pd.DataFrame:
+    """Return one line a side and input, means over the seeds."""
+    lines = []
+    rows = LabelledRows.of(store.manifest, tasks)
+    if options.table == "ablation":
+        # Settings are compared on images that the final figures do not know.
+        rows = hold_out(rows)
+    for side in sides:
+        runs, bounds = [], {}
+        for seed in range(options.seeds):
+            file = options.out / "figures" / f"{options.table}-{side}-{seed}.json"
+            runs.append(measure(store, rows, side, methods, seed, bounds, file))
+        for name in runs[0]:
+            figures = summarise_seeds([run[name] for run in runs])
+            columns = {column: format_mean_std(value, 3) for column, value in figures.items()}
+            lines.append({"pixels": side, "input of the SVM": name, **columns})
+    return pd.DataFrame(lines)
+
+
+def grid_table(
+    options, store: FeatureStore, tasks: tuple[str, ...], config: TransferConfig, side: int
+) -> pd.DataFrame:
+    """Measure the published grid of widths and write its heat map."""
+    configs = [
+        dataclasses.replace(config, fc1=fc1, fc2=fc2)
+        for fc2 in (CLUSTERS[:2] if options.quick else CLUSTERS)
+        for fc1 in (WIDTHS[:2] if options.quick else WIDTHS)
+    ]
+    measurement = Measurement(tasks, LOWER[side])
+    last = {recipe: features[..., -LAST:] for recipe, features in store.lr.items()}
+    store = dataclasses.replace(store, hr=store.hr[..., -LAST:], lr=last)
+    result = run_grid(store, configs, measurement, options.out / "grid", progress=True)
+    cells = pd.DataFrame(result["grid"])
+    return cells.pivot(index="fc2", columns="fc1", values="value").round(4).reset_index()
+
+
+def plugin_table(options, config: TransferConfig, side: int) -> pd.DataFrame:
+    """Train heads for faces on the frozen network, with and without a transfer before them."""
+    if not options.utkface:
+        raise mtl.InputError("--table plugin needs faces: give --utkface FOLDER")
+    faces = mtl.read_dataset("utkface", options.utkface)
+    faces = faces.iloc[::10].reset_index(drop=True) if options.quick else faces
+    store = make_store(options, faces, "faces", [side])
+    train_rows = np.flatnonzero(store.manifest["split"] == "train")
+    low = store.lr[LOWER[side]][:, train_rows]
+    transfer = fit_transfer(store.hr[:, train_rows], low, config, progress=True)
+    folder = options.out / "face-transfer"
+    save_transfer(transfer, folder, features=store.settings)
+    lines = []
+    for name, plugged in (("no transfer", ""), ("with transfer", str(folder))):
+        settings = mtl.TrainConfig(
+            tasks=("age", "gender", "race"),
+            trunk=f"backbone(weights={options.weights!r}, trainable=False)",
+            transfer=plugged,
+            degrade=f"{HR}|{LOWER[side]}",
+            batch_size=32,
+            epochs=1 if options.quick else 3,
+            cache="none",
+        )
+        run_dir = options.out / "plugin" / name.replace(" ", "-")
+        mtl.train(settings, faces, run_dir, progress=True)
+        test = faces[faces["split"] == "test"]
+        tasks = Evaluator(test, settings.degrade, batch_size=32, cache="none").metrics(
+            mtl.load_model(run_dir), bootstrap=0
+        )
+        lines.append(
+            {
+                "heads": name,
+                "age mae_years": round(tasks["age"]["mae_years"], 2),
+                "gender accuracy": round(tasks["gender"]["accuracy"], 3),
+                "race accuracy": round(tasks["race"]["accuracy"], 3),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def main():
+    """Run one table and print it beside the published figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", help="folder of the scenes: train and test, a folder a class")
+    parser.add_argument("--voc", help="VOCdevkit with VOC2007, trainval and test")
+    parser.add_argument("--utkface", help="folder of UTKFace's images, for --table plugin")
+    parser.add_argument("--weights", required=True, help="folder of imagenet_keras_layout.npz")
+    tables = ["main", "grid", "ablation", "plugin"]
+    parser.add_argument("--table", choices=tables, default="main")
+    parser.add_argument("--sides", default="32,16,8", help="pixels; all but main read the first")
+    parser.add_argument("--views", type=int, default=1, help="of each image, the plain one too")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", default="runs/feature_transfer", type=Path)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the images, one seed")
+    options = parser.parse_args()
+    options.weights = str(Path(options.weights).resolve())
+    sides = read_sides(options.sides)
+    methods = ABLATION if options.table == "ablation" else METHODS
+    if options.quick:
+        options.out, options.seeds, options.views, sides = options.out / "quick", 1, 1, [16]
+        methods = {
+            name: dataclasses.replace(config, fc1=64, fc2=20, epochs=2)
+            for name, config in methods.items()
+        }
+
+    if options.table == "plugin":
+        table = plugin_table(options, methods["kernel regression"], sides[0])
+    else:
+        if not (options.voc or options.data):
+            raise mtl.InputError("no images: give --voc VOCdevkit or --data FOLDER")
+        manifest, tasks = read_images(options)
+        # All sides, so that one store serves every --sides.
+        store = make_store(options, manifest, "features", sides if options.quick else list(LOWER))
+        if options.table == "grid":
+            table = grid_table(options, store, tasks, methods["published"], sides[0])
+        else:
+            sides = sides[:1] if options.table == "ablation" else sides
+            table = table_of(options, store, tasks, methods, sides)
+    options.out.mkdir(parents=True, exist_ok=True)
+    table.to_csv(options.out / f"{options.table}.csv", index=False)
+    print(table.to_string(index=False))
+    print(PUBLISHED)
+
+
+def read_sides(text: str) -> list[int]:
+    """Return the sides that a list such as `32,16` names."""
+    try:
+        sides = [int(part) for part in text.split(",")]
+    except ValueError:
+        sides = []
+    if not sides or not set(sides) <= set(LOWER):
+        raise mtl.InputError(f"--sides {text!r} cannot be used: name some of 32,16,8")
+    return sides
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except mtl.InputError as error:
+        raise SystemExit(f"feature_transfer: {error}") from None
