@@ -68,9 +68,8 @@ import pandas as pd
 import mtl_lowres as mtl
 from mtl_lowres.evaluation import format_mean_std, summarise_seeds
 from mtl_lowres.files import write_json
-from mtl_lowres.training.evaluate import Evaluator
 from mtl_lowres.training.feature_store import FeatureStore
-from mtl_lowres.training.transfer import TransferConfig, fit_transfer, save_transfer
+from mtl_lowres.training.transfer import TransferConfig, fit_transfer
 from mtl_lowres.training.transfer_goals import signed_power
 from mtl_lowres.training.transfer_run import Measurement, run_grid
 from mtl_lowres.training.transfer_svm import LabelledRows, fit_svms, test_figures
@@ -120,7 +119,7 @@ PUBLISHED = (
 )
 
 
-def make_store(options, manifest: pd.DataFrame, name: str, sides) -> FeatureStore:
+def make_store(options, manifest: pd.DataFrame, sides) -> FeatureStore:
     """Return the features of a manifest, of all views at high and at low resolution."""
     network = mtl.build_model(
         "backbone",
@@ -135,7 +134,7 @@ def make_store(options, manifest: pd.DataFrame, name: str, sides) -> FeatureStor
     return mtl.extract_features(
         network,
         manifest,
-        options.out / name,
+        options.out / "features",
         hr=HR,
         degrade=[LOWER[side] for side in sides],
         progress=True,
@@ -260,55 +259,13 @@ def grid_table(
     return cells.pivot(index="fc2", columns="fc1", values="value").round(4).reset_index()
 
 
-def plugin_table(options, config: TransferConfig, side: int) -> pd.DataFrame:
-    """Train heads for faces on the frozen network, with and without a transfer before them."""
-    if not options.utkface:
-        raise mtl.InputError("--table plugin needs faces: give --utkface FOLDER")
-    faces = mtl.read_dataset("utkface", options.utkface)
-    faces = faces.iloc[::10].reset_index(drop=True) if options.quick else faces
-    store = make_store(options, faces, "faces", [side])
-    train_rows = np.flatnonzero(store.manifest["split"] == "train")
-    low = store.lr[LOWER[side]][:, train_rows]
-    transfer = fit_transfer(store.hr[:, train_rows], low, config, progress=True)
-    folder = options.out / "face-transfer"
-    save_transfer(transfer, folder, features=store.settings)
-    lines = []
-    for name, plugged in (("no transfer", ""), ("with transfer", str(folder))):
-        settings = mtl.TrainConfig(
-            tasks=("age", "gender", "race"),
-            trunk=f"backbone(weights={options.weights!r}, trainable=False)",
-            transfer=plugged,
-            degrade=f"{HR}|{LOWER[side]}",
-            batch_size=32,
-            epochs=1 if options.quick else 3,
-            cache="none",
-        )
-        run_dir = options.out / "plugin" / name.replace(" ", "-")
-        mtl.train(settings, faces, run_dir, progress=True)
-        test = faces[faces["split"] == "test"]
-        tasks = Evaluator(test, settings.degrade, batch_size=32, cache="none").metrics(
-            mtl.load_model(run_dir), bootstrap=0
-        )
-        lines.append(
-            {
-                "heads": name,
-                "age mae_years": round(tasks["age"]["mae_years"], 2),
-                "gender accuracy": round(tasks["gender"]["accuracy"], 3),
-                "race accuracy": round(tasks["race"]["accuracy"], 3),
-            }
-        )
-    return pd.DataFrame(lines)
-
-
 def main():
     """Run one table and print it beside the published figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="folder of the scenes: train and test, a folder a class")
     parser.add_argument("--voc", help="VOCdevkit with VOC2007, trainval and test")
-    parser.add_argument("--utkface", help="folder of UTKFace's images, for --table plugin")
     parser.add_argument("--weights", required=True, help="folder of imagenet_keras_layout.npz")
-    tables = ["main", "grid", "ablation", "plugin"]
-    parser.add_argument("--table", choices=tables, default="main")
+    parser.add_argument("--table", choices=["main", "grid", "ablation"], default="main")
     parser.add_argument("--sides", default="32,16,8", help="pixels; all but main read the first")
     parser.add_argument("--views", type=int, default=1, help="of each image, the plain one too")
     parser.add_argument("--seeds", type=int, default=3)
@@ -325,19 +282,16 @@ def main():
             for name, config in methods.items()
         }
 
-    if options.table == "plugin":
-        table = plugin_table(options, methods["kernel regression"], sides[0])
+    if not (options.voc or options.data):
+        raise mtl.InputError("no images: give --voc VOCdevkit or --data FOLDER")
+    manifest, tasks = read_images(options)
+    # All sides, so that one store serves every --sides.
+    store = make_store(options, manifest, sides if options.quick else list(LOWER))
+    if options.table == "grid":
+        table = grid_table(options, store, tasks, methods["published"], sides[0])
     else:
-        if not (options.voc or options.data):
-            raise mtl.InputError("no images: give --voc VOCdevkit or --data FOLDER")
-        manifest, tasks = read_images(options)
-        # All sides, so that one store serves every --sides.
-        store = make_store(options, manifest, "features", sides if options.quick else list(LOWER))
-        if options.table == "grid":
-            table = grid_table(options, store, tasks, methods["published"], sides[0])
-        else:
-            sides = sides[:1] if options.table == "ablation" else sides
-            table = table_of(options, store, tasks, methods, sides)
+        sides = sides[:1] if options.table == "ablation" else sides
+        table = table_of(options, store, tasks, methods, sides)
     options.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(options.out / f"{options.table}.csv", index=False)
     print(table.to_string(index=False))
