@@ -1,6 +1,5 @@
 """The settings of one training run."""
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +7,7 @@ from mtl_lowres.data.recipe import Call, parse_calls
 from mtl_lowres.errors import InputError
 from mtl_lowres.heads import Head
 from mtl_lowres.registry import HEADS
+from mtl_lowres.training.settings import Settings, require
 from mtl_lowres.trunks import TRUNKS
 
 OPTIMIZERS = ("adam", "adamw", "lazyadam", "sgd")
@@ -15,7 +15,7 @@ SCHEDULES = ("cosine", "constant")
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Settings):
     """Everything that decides the result of a run, besides its manifest.
 
     Attributes:
@@ -105,49 +105,49 @@ class TrainConfig:
 
     def __post_init__(self):
         object.__setattr__(self, "tasks", tuple(self.tasks))
-        _require(self.tasks, "tasks", self.tasks, "name at least one column of the manifest")
-        _require(self.epochs >= 1, "epochs", self.epochs, "use at least 1")
-        _require(self.batch_size >= 1, "batch_size", self.batch_size, "use at least 1")
-        _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "use e.g. 1e-3")
-        _require(0 <= self.ema < 1, "ema", self.ema, "use 0 (off) or e.g. 0.999")
-        _require(0 <= self.val < 1, "val", self.val, "use a fraction such as 0.2")
-        _require(0 <= self.bad_file_budget <= 1, "bad_file_budget", self.bad_file_budget, "use 0-1")
-        _require(
+        require(self.tasks, "tasks", self.tasks, "name at least one column of the manifest")
+        require(self.epochs >= 1, "epochs", self.epochs, "use at least 1")
+        require(self.batch_size >= 1, "batch_size", self.batch_size, "use at least 1")
+        require(self.learning_rate > 0, "learning_rate", self.learning_rate, "use e.g. 1e-3")
+        require(0 <= self.ema < 1, "ema", self.ema, "use 0 (off) or e.g. 0.999")
+        require(0 <= self.val < 1, "val", self.val, "use a fraction such as 0.2")
+        require(0 <= self.bad_file_budget <= 1, "bad_file_budget", self.bad_file_budget, "use 0-1")
+        require(
             self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, f"use one of {OPTIMIZERS}"
         )
-        _require(self.schedule in SCHEDULES, "schedule", self.schedule, f"use one of {SCHEDULES}")
-        _require(
+        require(self.schedule in SCHEDULES, "schedule", self.schedule, f"use one of {SCHEDULES}")
+        require(
             not self.weight_decay or self.optimizer == "adamw",
             "weight_decay",
             self.weight_decay,
             f"only adamw decays weights, not {self.optimizer}",
         )
-        _require(0 < self.trunk_pace <= 1, "trunk_pace", self.trunk_pace, "use e.g. 0.1, or 1")
-        _require(
+        require(0 < self.trunk_pace <= 1, "trunk_pace", self.trunk_pace, "use e.g. 0.1, or 1")
+        require(
             self.trunk_pace == 1 or self.optimizer == "adamw",
             "trunk_pace",
             self.trunk_pace,
             f"only adamw has a slower trunk, not {self.optimizer}",
         )
-        _require(self.clip_norm >= 0, "clip_norm", self.clip_norm, "use e.g. 5, or 0 for off")
-        _require(
+        require(self.clip_norm >= 0, "clip_norm", self.clip_norm, "use e.g. 5, or 0 for off")
+        require(
             not self.clip_norm or self.optimizer != "lazyadam",
             "clip_norm",
             self.clip_norm,
             "lazyadam cuts no gradients; use adam or adamw",
         )
         unknown = set(self.heads) - set(self.tasks)
-        _require(not unknown, "heads", sorted(unknown), f"the tasks are {list(self.tasks)}")
+        require(not unknown, "heads", sorted(unknown), f"the tasks are {list(self.tasks)}")
         self._check_teacher()
 
     def _check_teacher(self) -> None:
         views, share = self.teacher_views, self.teacher_share
-        _require(views >= 0, "teacher_views", views, "use 0 (asked at every step) or e.g. 8")
-        _require(0 <= share <= 1, "teacher_share", share, "use a share such as 0.5")
-        _require(
+        require(views >= 0, "teacher_views", views, "use 0 (asked at every step) or e.g. 8")
+        require(0 <= share <= 1, "teacher_share", share, "use a share such as 0.5")
+        require(
             self.teacher_temperature > 0, "teacher_temperature", self.teacher_temperature, "use 1"
         )
-        _require(
+        require(
             not views or self.cache != "none",
             "cache",
             self.cache,
@@ -155,7 +155,7 @@ class TrainConfig:
         )
         for name in ("teacher_views", "teacher_share"):
             value = getattr(self, name)
-            _require(self.teacher or not value, name, value, "name the teacher's folder, teacher=")
+            require(self.teacher or not value, name, value, "name the teacher's folder, teacher=")
 
     @property
     def embedding_tasks(self) -> tuple[str, ...]:
@@ -166,25 +166,6 @@ class TrainConfig:
     def labelled_tasks(self) -> tuple[str, ...]:
         """The tasks whose labels are columns of the manifest."""
         return tuple(task for task in self.tasks if task not in self.embedding_tasks)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON-able values."""
-        return {**dataclasses.asdict(self), "tasks": list(self.tasks)}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
-        """Return the settings that `to_dict` wrote.
-
-        Raises:
-            InputError: if a setting is unknown or has an unusable value.
-        """
-        known = {f.name for f in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise InputError(
-                f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}"
-            )
-        return cls(**values)
 
     def trunk_and_options(self) -> tuple[str, dict[str, Any]]:
         """Return the trunk's name and its options."""
@@ -207,11 +188,6 @@ class TrainConfig:
     def _head(self, task: str) -> Call:
         text = self.heads.get(task, task if task in HEADS else "attribute")
         return _one_call(text, f"head of task {task}")
-
-
-def _require(condition: Any, name: str, value: Any, remedy: str) -> None:
-    if not condition:
-        raise InputError(f"{name}={value!r} cannot be used: {remedy}")
 
 
 def _one_call(text: str, what: str) -> Call:

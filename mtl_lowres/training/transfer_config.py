@@ -1,10 +1,9 @@
 """The settings of an unsupervised feature transfer."""
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from mtl_lowres.errors import InputError
+from mtl_lowres.training.settings import Settings, require
 
 TARGETS = ("clusters", "features")
 ASSIGNMENTS = ("nearest", "pair")
@@ -12,7 +11,7 @@ SOLVERS = ("sgd", "kernel")
 
 
 @dataclass(frozen=True)
-class TransferConfig:
+class TransferConfig(Settings):
     """Everything that decides a transfer, besides the features.
 
     Attributes:
@@ -81,32 +80,32 @@ class TransferConfig:
 
     def __post_init__(self):
         object.__setattr__(self, "steps", tuple(self.steps))
-        _require(self.fc1 >= 1, "fc1", self.fc1, "give a width of at least 1")
-        _require(self.fc2 >= 2, "fc2", self.fc2, "give at least 2 clusters")
-        _require(self.target in TARGETS, "target", self.target, f"use one of {TARGETS}")
-        _require(self.target_last >= 0, "target_last", self.target_last, "use 0 (all) or e.g. 1280")
-        _require(self.assign in ASSIGNMENTS, "assign", self.assign, f"use one of {ASSIGNMENTS}")
-        _require(self.solver in SOLVERS, "solver", self.solver, f"use one of {SOLVERS}")
-        _require(self.ridge > 0, "ridge", self.ridge, "use e.g. 1")
-        _require(self.power > 0, "power", self.power, "use 1 (off) or e.g. 0.5")
-        _require(self.whiten >= 0, "whiten", self.whiten, "use 0 (off) or e.g. 128")
-        _require(self.epochs >= 1, "epochs", self.epochs, "use at least 1")
-        _require(self.batch_size >= 1, "batch_size", self.batch_size, "use at least 1")
-        _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "use e.g. 0.01")
-        _require(0 <= self.momentum < 1, "momentum", self.momentum, "use e.g. 0.9")
-        _require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "use e.g. 5e-4")
+        require(self.fc1 >= 1, "fc1", self.fc1, "give a width of at least 1")
+        require(self.fc2 >= 2, "fc2", self.fc2, "give at least 2 clusters")
+        require(self.target in TARGETS, "target", self.target, f"use one of {TARGETS}")
+        require(self.target_last >= 0, "target_last", self.target_last, "use 0 (all) or e.g. 1280")
+        require(self.assign in ASSIGNMENTS, "assign", self.assign, f"use one of {ASSIGNMENTS}")
+        require(self.solver in SOLVERS, "solver", self.solver, f"use one of {SOLVERS}")
+        require(self.ridge > 0, "ridge", self.ridge, "use e.g. 1")
+        require(self.power > 0, "power", self.power, "use 1 (off) or e.g. 0.5")
+        require(self.whiten >= 0, "whiten", self.whiten, "use 0 (off) or e.g. 128")
+        require(self.epochs >= 1, "epochs", self.epochs, "use at least 1")
+        require(self.batch_size >= 1, "batch_size", self.batch_size, "use at least 1")
+        require(self.learning_rate > 0, "learning_rate", self.learning_rate, "use e.g. 0.01")
+        require(0 <= self.momentum < 1, "momentum", self.momentum, "use e.g. 0.9")
+        require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "use e.g. 5e-4")
         for step in self.steps:
-            _require(0 < step < 1, "steps", self.steps, "give shares such as 0.5")
-        _require(0 < self.step_factor <= 1, "step_factor", self.step_factor, "use e.g. 0.1")
-        _require(self.recluster >= 0, "recluster", self.recluster, "use 0 (never) or e.g. 5")
+            require(0 < step < 1, "steps", self.steps, "give shares such as 0.5")
+        require(0 < self.step_factor <= 1, "step_factor", self.step_factor, "use e.g. 0.1")
+        require(self.recluster >= 0, "recluster", self.recluster, "use 0 (never) or e.g. 5")
         if self.solver == "kernel":
             for name in ("residual", "recluster"):
                 value = getattr(self, name)
-                _require(not value, name, value, "solver='kernel' has none: leave it out")
+                require(not value, name, value, "solver='kernel' has none: leave it out")
         if self.target == "features":
             for name in ("cosine", "whiten", "recluster"):
                 value = getattr(self, name)
-                _require(not value, name, value, "target='features' has no clusters: leave it out")
+                require(not value, name, value, "target='features' has no clusters: leave it out")
 
     def network_options(self, width: int) -> dict[str, Any]:
         """Return the options of the trunk `feature_transfer` for features of this width."""
@@ -118,27 +117,3 @@ class TransferConfig:
             "beside": self.beside,
             "power": self.power,
         }
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON-able values."""
-        return {**dataclasses.asdict(self), "steps": list(self.steps)}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "TransferConfig":
-        """Return the settings that `to_dict` wrote.
-
-        Raises:
-            InputError: if a setting is unknown or has an unusable value.
-        """
-        known = {f.name for f in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise InputError(
-                f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}"
-            )
-        return cls(**values)
-
-
-def _require(condition: Any, name: str, value: Any, remedy: str) -> None:
-    if not condition:
-        raise InputError(f"{name}={value!r} cannot be used: {remedy}")
