@@ -110,7 +110,7 @@ def test_features_of_a_layer(source, tmp_path):
     np.testing.assert_array_equal(
         load_model(tmp_path / "m")(IMAGES)["posture"], joined(IMAGES)["posture"]
     )
-    with pytest.raises(InputError, match="layer='lownet_relu3': the trunk 'lenet' has no such layer"):
+    with pytest.raises(InputError, match="layer='lownet_relu3': the trunk 'lenet'"):
         _new_model("lenet", transfer=tmp_path / "t")
 
 
