@@ -30,20 +30,20 @@ VOC2007 with ResNet-101: hr 0.891, lr 0.781, transferred 0.800, 17 % of the gap.
     pixels                     32               16               8          gap closed (mAP)
     hr                    0.951 / 0.897    0.951 / 0.897    0.951 / 0.897
     lr                    0.905 / 0.857    0.830 / 0.774    0.675 / 0.638
-    published             0.862 / 0.813    0.721 / 0.687    @P8@   -95    -89   @p8@ %
-      and lr              0.905 / 0.854    0.829 / 0.771    @Q8@     0      0   @q8@
-    own cluster, roots    0.881 / 0.837    0.800 / 0.747    @O8@   -53    -24   @o8@
-      and lr              0.909 / 0.858    0.831 / 0.773    @L8@     7      2   @l8@
-    kernel regression     0.912 / 0.863    0.839 / 0.773    @K8@    14      8   @k8@
-      and lr              0.911 / 0.860    0.837 / 0.780    @M8@    12      6   @m8@
+    published             0.862 / 0.813    0.721 / 0.687    0.547 / 0.555   -95    -89   -46 %
+      and lr              0.905 / 0.854    0.829 / 0.771    0.675 / 0.639     0      0     0
+    own cluster, roots    0.881 / 0.837    0.800 / 0.747    0.661 / 0.635   -53    -24    -5
+      and lr              0.909 / 0.858    0.831 / 0.773    0.698 / 0.652     7      2     9
+    kernel regression     0.912 / 0.863    0.839 / 0.773    0.708 / 0.666    14      8    12
+      and lr              0.911 / 0.860    0.837 / 0.780    0.709 / 0.664    12      6    12
     lr, all stages        0.936 / 0.878    0.877 / 0.811    0.759 / 0.714    67     39     31
-    from all stages       0.935 / 0.875    0.885 / 0.823    @S8@    66     45   @s8@
-      and all stages      0.938 / 0.885    0.883 / 0.818    @T8@    71     44   @t8@
+    from all stages       0.935 / 0.875    0.885 / 0.823    0.784 / 0.726    66     45    40
+      and all stages      0.938 / 0.885    0.883 / 0.818    0.778 / 0.712    71     44    37
 
-Deviations over the seeds are at most 0.001 but for the clusters (0.003 to 0.007). The aim of 35 %
-at 16 pixels is reached, most of it by reading the earlier maps: what they show survives a low
-resolution better. The transfer adds 6 points of the gap to that at 16 pixels, @ADD8@ at 8, and none
-at 32. Without the earlier maps it closes 8 %.
+Deviations over the seeds are at most 0.001, of the clusters 0.003 to 0.008 and of the kernel
+regression at 8 pixels 0.003. The aim of 35 % at 16 pixels is reached, most of it by reading the
+earlier maps: what they show survives a low resolution better. The transfer adds 6 points of the gap
+to that at 16 pixels, 9 at 8, and none at 32. Without the earlier maps it closes 8 %.
 
 When the published method helps: hardly here. At 16 pixels only 10 % of the images are nearest to
 the centroid of their own cluster at high resolution (38 % at 32), so that nearly all pseudo-labels

@@ -13,7 +13,13 @@ Protocol: the released training people and the 5 test people, whom nothing is ch
 transfer is the kernel regression of `feature_transfer.py` with its settings. "as it is" gives the
 small images to the network that was trained at 16x16. The seeds are of all trainings.
 
-@@MEASURED@@
+Measured, macro-F1 of 38 postures, seed 0 alone (trained at the small size from scratch, three
+seeds, `privacy_tip38.py`: 0.786 at 8 pixels, 0.482 at 4):
+
+    pixels   as it is   with a transfer
+    16       0.923
+    8        0.530      0.735
+    4        0.038      0.373
 """
 
 import argparse
