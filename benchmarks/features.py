@@ -8,6 +8,10 @@ alternating in one process, and compares medians. The goal is 80 %. What an extr
 single batch (graphs to build, a model to save) is its start and shown by itself. On a machine that
 does other things too, processor time is the fair measure. With two idle cores a few minutes;
 `--quick` takes one.
+
+Measured on two cores of an EPYC, 320 images, three repeats: with the high resolution alone 35.4
+images a second against 35.4 of the bare network (99.8 %; 94.7 % by processor time), with one low
+resolution beside it 36.8 against 36.6 (100.4 %; 97.9 %).
 """
 
 import argparse
