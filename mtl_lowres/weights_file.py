@@ -1,5 +1,6 @@
 """The weights of a model as a NumPy archive."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,15 @@ def weights_by_key(model: tf.keras.Model) -> dict[str, tf.Variable]:
         for layer in model.layers
         for position, weight in enumerate(layer.weights)
     }
+
+
+def weights_digest(model: tf.keras.Model, also: str = "") -> str:
+    """Return the SHA-256 of all weights of a model, and of a text that counts too."""
+    digest = hashlib.sha256(also.encode())
+    for key, weight in sorted(weights_by_key(model).items()):
+        digest.update(key.encode())
+        digest.update(weight.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def write_weights(model: tf.keras.Model, path: Path) -> None:

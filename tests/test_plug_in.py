@@ -11,11 +11,11 @@ from mtl_lowres.heads import Posture
 from mtl_lowres.model import build_model, load_model, save_model
 from mtl_lowres.plug_in import trunk_before_transfer
 from mtl_lowres.training.config import TrainConfig
-from mtl_lowres.training.feature_network import weights_digest
 from mtl_lowres.training.prepare import new_model
 from mtl_lowres.training.start import check_trunk_of_transfer, start_from
 from mtl_lowres.training.transfer import TransferConfig, fit_transfer, save_transfer
 from mtl_lowres.trunks.layer_output import features_of
+from mtl_lowres.weights_file import weights_digest
 
 SHAPE = (8, 8, 3)
 IMAGES = np.random.default_rng(0).random((12, *SHAPE), np.float32)

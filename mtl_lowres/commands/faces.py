@@ -54,12 +54,13 @@ def verify(
 ):
     """Measure whether a model tells pairs of one person from pairs of two."""
     from mtl_lowres.data.loading import BadFiles
+    from mtl_lowres.files import refuse_other_folder
     from mtl_lowres.model import load_model
     from mtl_lowres.training.embed import embedding_source, score_pairs
     from mtl_lowres.training.verify import check_pairs, table_figures
 
     if out:
-        _check_replaceable(Path(out))
+        refuse_other_folder(Path(out), {_PAGE, _SCORES, _METRICS}, "verification")
     network = load_model(model)
     source = embedding_source(network, task)
     pairs = _read_pairs(dataset, data, manifest_csv, reader_options, split)
@@ -127,18 +128,6 @@ def _print_figures(figures: dict) -> None:
             low, high = interval.get(name, (None, None))
             bounds = "" if low is None else f"  [{low:.4f}, {high:.4f}]"
             click.echo(f"{name:24} {value:.4f}{bounds}")
-
-
-def _check_replaceable(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {str(out)!r} is a file: name a folder")
-    others = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
-    others -= {_PAGE, _SCORES, _METRICS}
-    if others:
-        raise InputError(
-            f"--out {str(out)!r} holds {sorted(others)[0]!r}, so it was not written by verify and "
-            "is not replaced: name another folder"
-        )
 
 
 def _write_folder(out: Path, table, result: dict) -> None:

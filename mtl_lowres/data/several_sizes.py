@@ -7,12 +7,10 @@ import tensorflow as tf
 
 from mtl_lowres.data.augment import Augmentation
 from mtl_lowres.data.clips import ClipSampling
-from mtl_lowres.data.degrade import Recipe, sample_seed
+from mtl_lowres.data.degrade import Recipe
 from mtl_lowres.data.loading import Loader, fixed_size
+from mtl_lowres.data.two_sizes import low_seed
 from mtl_lowres.errors import InputError
-
-# That of `data.two_sizes`, so that a random recipe draws the same for both.
-_LOW_STREAM = 3000
 
 
 class SeveralSizesLoader(Loader):
@@ -62,8 +60,7 @@ class SeveralSizesLoader(Loader):
         return self._with_lower(super()._clip(path, row, epoch), row, epoch)
 
     def _with_lower(self, high, row, epoch):
-        seed = sample_seed(self.seed, epoch, row)
-        seed = tf.random.experimental.stateless_fold_in(seed, _LOW_STREAM)
+        seed = low_seed(self.seed, epoch, row)
         lower = [
             recipe(high, seed) if self.clip is None else recipe.clip(high, seed)
             for recipe in self.degrade

@@ -15,6 +15,11 @@ from mtl_lowres.data.loading import Loader, fixed_size
 _LOW_STREAM = 3000
 
 
+def low_seed(seed, epoch, row) -> tf.Tensor:
+    """Return the seed of a row's recipe from high to low resolution, int32 [2]."""
+    return tf.random.experimental.stateless_fold_in(sample_seed(seed, epoch, row), _LOW_STREAM)
+
+
 class TwoSizeLoader(Loader):
     """Reads rows and gives each at high and at low resolution.
 
@@ -58,8 +63,7 @@ class TwoSizeLoader(Loader):
         return {"hr": high, "lr": low}, ok & degraded
 
     def _degraded(self, high, row, epoch):
-        seed = sample_seed(self.seed, epoch, row)
-        seed = tf.random.experimental.stateless_fold_in(seed, _LOW_STREAM)
+        seed = low_seed(self.seed, epoch, row)
         return self.degrade(high, seed) if self.clip is None else self.degrade.clip(high, seed)
 
     def _blended(self, high, index, epochs):

@@ -8,7 +8,8 @@ import tensorflow as tf
 class Standardise(tf.keras.layers.Layer):
     """Returns (x - mean) / deviation, of weights that are measured once and not trained.
 
-    Until `adapt` is called it returns x.
+    Until `adapt` is called it returns x. Keras's `Normalization` would divide a feature that was
+    constant when it was measured, such as a dead channel, by 1e-7.
     """
 
     def build(self, input_shape):

@@ -1,12 +1,9 @@
 """From images to the features of a trunk, at its end or at any layer."""
 
-import hashlib
-
 import tensorflow as tf
 
 from mtl_lowres.errors import InputError
-from mtl_lowres.model import weights_by_key
-from mtl_lowres.trunks.layer_output import layer_output
+from mtl_lowres.trunks.layer_output import features_of
 
 
 class FeatureNetwork:
@@ -24,21 +21,17 @@ class FeatureNetwork:
     """
 
     def __init__(self, trunk: tf.keras.Model, layer: str | None = None):
-        output = trunk.output if layer is None else layer_output(trunk, layer)
-        shape = getattr(output, "shape", None)
-        if shape is None or shape.rank < 2 or shape[-1] is None:
+        network = features_of(trunk, layer)
+        shape = getattr(network.output, "shape", None)
+        if shape is None or shape.rank != 2 or shape[-1] is None:
             raise InputError(
                 f"layer={layer!r} gives {'several tensors' if shape is None else tuple(shape)}, "
                 "but features must be a vector or a map of known width: name another layer"
             )
         self.width = shape[-1]
         self._layer = layer
-        network = tf.keras.Model(trunk.input, output)
-        places = list(range(1, shape.rank - 1))
         self._features = tf.function(
-            lambda images: tf.cast(
-                tf.reduce_mean(network(images, training=False), axis=places), tf.float32
-            ),
+            lambda images: tf.cast(network(images, training=False), tf.float32),
             input_signature=[tf.TensorSpec(trunk.input.shape, trunk.input.dtype)],
         )
 
@@ -54,12 +47,3 @@ class FeatureNetwork:
                 f"layer={self._layer!r} sees every frame of a clip alone: name a later layer"
             )
         return features
-
-
-def weights_digest(model: tf.keras.Model) -> str:
-    """Return the SHA-256 of all weights of a model."""
-    digest = hashlib.sha256()
-    for key, weight in sorted(weights_by_key(model).items()):
-        digest.update(key.encode())
-        digest.update(weight.numpy().tobytes())
-    return digest.hexdigest()

@@ -17,7 +17,7 @@ from mtl_lowres.data.recipe import parse_calls, require_integer
 from mtl_lowres.data.several_sizes import SeveralSizesLoader
 from mtl_lowres.errors import InputError
 from mtl_lowres.model import MultiTaskModel
-from mtl_lowres.training.feature_network import FeatureNetwork, weights_digest
+from mtl_lowres.training.feature_network import FeatureNetwork
 from mtl_lowres.training.feature_store import (
     SETTINGS_FILE,
     FeatureStore,
@@ -26,6 +26,7 @@ from mtl_lowres.training.feature_store import (
     open_features,
 )
 from mtl_lowres.training.feature_writer import FeatureWriter
+from mtl_lowres.weights_file import weights_digest
 
 _TRUNK_SETTINGS = ("trunk", "trunk_options", "input_shape", "clip")
 
@@ -85,6 +86,8 @@ def extract_features(
     require_integer("batch_size", batch_size, 1)
     plain, augmented = _open_loaders(model, manifest, hr, degrade, augment, views, seed)
     network = FeatureNetwork(model.trunk, layer)
+    # Labels are kept with the features, and files may change without their names.
+    rows = f"{manifest.to_csv(index=False)}|{plain.fingerprint()}"
     settings = {
         **{name: model.description.get(name) for name in _TRUNK_SETTINGS},
         "weights_sha256": weights_digest(model.trunk),
@@ -94,7 +97,7 @@ def extract_features(
         "augment": augment,
         "views": views,
         "seed": seed,
-        "manifest_sha256": _manifest_digest(manifest),
+        "manifest_sha256": hashlib.sha256(rows.encode()).hexdigest(),
         "width": network.width,
     }
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
@@ -231,15 +234,3 @@ def _fill(
             features = (network(image).numpy() for image in images)
             writer.append(dict(zip(array_names(writer.settings), features, strict=True)), good)
             bar.update(len(index))
-
-
-def _manifest_digest(manifest: pd.DataFrame) -> str:
-    """Return the SHA-256 of the rows and of the size and date of every file."""
-    digest = hashlib.sha256(manifest.to_csv(index=False).encode())
-    for path in map(Path, manifest["path"].astype(str)):
-        try:
-            state = path.stat()
-            digest.update(f"{state.st_size}|{state.st_mtime_ns}\n".encode())
-        except OSError:
-            digest.update(b"missing\n")
-    return digest.hexdigest()

@@ -7,7 +7,7 @@ import tensorflow as tf
 from mtl_lowres.errors import InputError
 from mtl_lowres.model import MultiTaskModel, load_model, weights_by_key
 from mtl_lowres.plug_in import PlugIn, trunk_before_transfer
-from mtl_lowres.training.feature_network import weights_digest
+from mtl_lowres.weights_file import weights_digest
 
 
 def start_from(model: MultiTaskModel, folder: str | Path) -> None:

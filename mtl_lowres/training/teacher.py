@@ -1,13 +1,12 @@
 """The teacher of a guided run: a saved model whose answers are a student's labels."""
 
-import hashlib
-
 import tensorflow as tf
 
 from mtl_lowres.errors import InputError
 from mtl_lowres.losses import Relational
-from mtl_lowres.model import MultiTaskModel, load_model, weights_by_key
+from mtl_lowres.model import MultiTaskModel, load_model
 from mtl_lowres.training.config import TrainConfig
+from mtl_lowres.weights_file import weights_digest
 
 
 class Teacher:
@@ -22,7 +21,7 @@ class Teacher:
 
     def __init__(self, model: MultiTaskModel, embeds: tuple[str, ...], shares: tuple[str, ...]):
         self.recipe = model.description["degrade"]
-        self.digest = _digest(model)
+        self.digest = weights_digest(model, self.recipe)
         self.embeds = embeds
         self.shares = shares
         outputs = {task: _embedding(model, task) for task in embeds}
@@ -117,11 +116,3 @@ def _embedding(model: MultiTaskModel, task: str) -> tf.Tensor:
         return model.trunk.output
     name = task if task in having else having[0]
     return model.heads[name].embedding_of(model.output[name])
-
-
-def _digest(model: MultiTaskModel) -> str:
-    digest = hashlib.sha256(model.description["degrade"].encode())
-    for key, weight in sorted(weights_by_key(model).items()):
-        digest.update(key.encode())
-        digest.update(weight.numpy().tobytes())
-    return digest.hexdigest()

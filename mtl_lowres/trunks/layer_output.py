@@ -16,25 +16,7 @@ _POOLING = {
 
 
 def features_of(trunk: tf.keras.Model, layer: str | None) -> tf.keras.Model:
-    """Return a trunk as far as a layer, whose maps are averaged; all of it for None.
-
-    Args:
-        trunk: from images to features.
-        layer: name of one of its layers, also of one within a backbone.
-
-    Raises:
-        InputError: if it has no such layer.
-    """
-    if layer is None:
-        return trunk
-    output = layer_output(trunk, layer)
-    if output.shape.rank in _POOLING:
-        output = _POOLING[output.shape.rank](name=f"{layer}_pooled")(output)
-    return tf.keras.Model(trunk.input, output, name=trunk.name)
-
-
-def layer_output(trunk: tf.keras.Model, layer: str) -> tf.Tensor:
-    """Return what a layer gives, as a symbolic tensor of the trunk.
+    """Return a trunk as far as a layer, the mean of its maps; the whole trunk for None.
 
     Args:
         trunk: from images to features.
@@ -43,6 +25,15 @@ def layer_output(trunk: tf.keras.Model, layer: str) -> tf.Tensor:
     Raises:
         InputError: if it has no such layer; it names those that are called alike.
     """
+    if layer is None:
+        return trunk
+    output = _known_output(trunk, layer)
+    if getattr(output, "shape", tf.TensorShape(None)).rank in _POOLING:
+        output = _POOLING[output.shape.rank](name=f"{layer}_pooled")(output)
+    return tf.keras.Model(trunk.input, output, name=trunk.name)
+
+
+def _known_output(trunk: tf.keras.Model, layer: str) -> tf.Tensor:
     output = _output_of(trunk, layer)
     if output is None:
         names = list(_layer_names(trunk))
