@@ -215,11 +215,13 @@ def _check_degrade(degrade: str | None, input_shape: Sequence[int]) -> None:
 def _check_clip(clip: str | None, input_shape: Sequence[int]) -> None:
     if clip is None:
         return
-    frames = parse_clip(clip).frames
-    if tuple(input_shape[:-3]) != (frames,):
+    given = tuple(input_shape)
+    made = parse_clip(clip).shape(given[-3:-1])
+    # Only the number of colours is free, for networks that are fed by other means.
+    if made[:-1] != given[:-1] or (made[-1] != given[-1] and (made[-1] != 3 or given[-1] == 5)):
         raise InputError(
-            f"clip={clip!r} gives {frames} frames, but input_shape={tuple(input_shape)!r} asks for "
-            "another number: give (frames, height, width, channels)"
+            f"clip={clip!r} gives clips of {made}, but input_shape={given!r} asks for others: "
+            "change one of them"
         )
 
 

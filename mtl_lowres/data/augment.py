@@ -5,6 +5,9 @@ geometric ones are composed, in the order written, into one warp that repeats th
 an image is interpolated once (bilinearly, or not at all with `nearest`); the others follow on the
 result, in the order written; `mixup` comes last, and `blend` before the degradation. Lengths are
 in pixels of the image that is changed: the low-resolution one, or with `at="hr"` its source.
+
+Of clips with optical flow the warp turns, mirrors and scales the vectors too, and changes of values
+leave them alone.
 """
 
 import dataclasses
@@ -17,6 +20,8 @@ from mtl_lowres.data.recipe import Call, build_call, format_calls, parse_calls
 from mtl_lowres.errors import InputError
 from mtl_lowres.registry import AUGMENTATIONS
 
+# Channels behind these are optical flow.
+_COLOURS = 3
 # Keeps random numbers apart from those of a degradation recipe that is given the same seed.
 _FIRST_PLACE = 1000
 
@@ -76,9 +81,12 @@ class Augmentation:
             samplings = [s.operation for s in steps if isinstance(s.operation, Sampling)]
             interpolation = samplings[-1].interpolation if samplings else "BILINEAR"
             clips = _warp(clips, warps, seed, interpolation)
+        if not changes:
+            return clips
+        colours, flow = clips[..., :_COLOURS], clips[..., _COLOURS:]
         for step in changes:
-            clips = step.operation.apply(clips, step.own_seed(seed))
-        return tf.clip_by_value(clips, 0.0, 1.0) if changes else clips
+            colours = step.operation.apply(colours, step.own_seed(seed))
+        return tf.concat([tf.clip_by_value(colours, 0.0, 1.0), flow], axis=-1)
 
     def draw_blend(self, seed: tf.Tensor, rows: int) -> tuple[tf.Tensor, tf.Tensor]:
         """Draw for one row the share of its own image, 1 for all, and the row to blend it with."""
@@ -196,7 +204,18 @@ def _warp(clips: tf.Tensor, steps: list[Step], seed: tf.Tensor, interpolation: s
         interpolation=interpolation,
         fill_mode="NEAREST",
     )
-    return tf.ensure_shape(tf.reshape(warped, tf.shape(clips)), clips.shape)
+    warped = tf.ensure_shape(tf.reshape(warped, tf.shape(clips)), clips.shape)
+    if clips.shape[-1] <= _COLOURS:
+        return warped
+    return _turn_vectors(warped, to_source[:, :2, :2])
+
+
+def _turn_vectors(clips: tf.Tensor, to_source: tf.Tensor) -> tf.Tensor:
+    """Return warped clips whose encoded flow is as the matrices [n, 2, 2] changed the image."""
+    colours, flow = clips[..., :_COLOURS], clips[..., _COLOURS:]
+    # A length of zero is encoded as 0.5.
+    flow = tf.einsum("nthwj,nij->nthwi", flow - 0.5, tf.linalg.inv(to_source)) + 0.5
+    return tf.concat([colours, tf.clip_by_value(flow, 0.0, 1.0)], axis=-1)
 
 
 def _mix(partner: tf.Tensor, shares: tf.Tensor, values: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,6 @@
-"""Which frames of a video a clip takes, as a text: `"uniform(15)"`, `"random(16, stride=2)"`.
+"""What a clip is of a video, as a text: `"uniform(15)"`, `"random(16, stride=2)|farneback(3)"`.
+
+A rule says which frames it takes; a method behind it adds the optical flow between them.
 
 A clip has the same number of frames whatever the length of its video. Every index is clamped to
 the last frame there is, so that a video that is too short holds its last frame; `uniform` repeats
@@ -10,11 +12,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mtl_lowres.data.recipe import build_call, parse_calls, require_integer
+from mtl_lowres.data.flow import FlowMethod, parse_flow
+from mtl_lowres.data.recipe import build_call, format_calls, parse_calls, require_integer
+from mtl_lowres.data.units import UnitSequence
 from mtl_lowres.errors import InputError
-from mtl_lowres.registry import Registry
+from mtl_lowres.registry import SAMPLINGS
 
-SAMPLINGS = Registry("clip sampling")
 # Beyond it the frames of one clip would fill the memory.
 _MAX_FRAMES = 1024
 
@@ -27,13 +30,19 @@ class ClipSampling:
         frames: how many frames a clip has.
         choose: (count of frames in the video, random generator) -> indices, maybe beyond the end.
         deterministic: whether `choose` does without the generator.
+        flow: the optical flow that is added to the frames, or None.
         text: canonical text; samplings of equal text are equal.
     """
 
     frames: int
     choose: Callable = dataclasses.field(compare=False)
     deterministic: bool = True
+    flow: FlowMethod | None = dataclasses.field(default=None, compare=False)
     text: str = ""
+
+    def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """Return the shape of a clip of frames of (height, width); flow adds two channels."""
+        return (self.frames, *size, 3 if self.flow is None else 5)
 
     def indices(self, count: int, seed: int | np.ndarray = 0) -> np.ndarray:
         """Return the int64 [frames] indices to take of a video of `count` frames, in order.
@@ -52,24 +61,38 @@ class ClipSampling:
         return np.minimum(chosen, count - 1).astype(np.int64)
 
 
-def parse_clip(text: str) -> ClipSampling:
-    """Build the sampling that a text describes; `list_clip_samplings()` names the rules.
+def parse_clip(text: str) -> ClipSampling | UnitSequence:
+    """Build what a text describes: a rule of `list_clip_samplings()`, and perhaps a flow method.
+
+    With a method of `list_flows()`, a clip has the channels red, green, blue and the flow to the
+    next of its frames, in x and in y: `0.5 + pixels / (2 bound)`, which is cut to [0, 1]. The last
+    frame repeats the flow of the one before it.
 
     Raises:
-        InputError: if it cannot be read, is not one rule, or gives a wrong argument.
+        InputError: if it cannot be read, is not one rule and at most one method, or gives a wrong
+            argument.
 
     Example:
         >>> parse_clip("uniform(4)").indices(100).tolist()
         [12, 37, 62, 87]
+        >>> parse_clip("uniform(4)|farneback(3)").shape((16, 16))
+        (4, 16, 16, 5)
     """
     calls = parse_calls(text)
-    if len(calls) != 1:
-        raise InputError(f"clip {text!r}: give one rule, such as 'uniform(15)', not {len(calls)}")
+    if len(calls) > 2:
+        raise InputError(
+            f"clip {text!r}: give one rule and perhaps one flow method, such as "
+            f"'uniform(15)|farneback(3)', not {len(calls)} operations"
+        )
     try:
         sampling = build_call(calls[0], SAMPLINGS)
+        if len(calls) == 2:
+            if not isinstance(sampling, ClipSampling):
+                raise InputError(f"{calls[0]} takes no frames, so leave out {calls[1]}")
+            sampling = dataclasses.replace(sampling, flow=parse_flow(calls[1]))
     except InputError as error:
         raise InputError(f"clip {text!r}: {error}") from None
-    return dataclasses.replace(sampling, text=str(calls[0]))
+    return dataclasses.replace(sampling, text=format_calls(calls))
 
 
 def _require_frames(n: int) -> int:

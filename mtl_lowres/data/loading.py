@@ -15,6 +15,7 @@ from mtl_lowres.data.augment import Augmentation
 from mtl_lowres.data.clips import ClipSampling
 from mtl_lowres.data.decode import decode_image, decode_near_size, explain, tolerant_map
 from mtl_lowres.data.degrade import Recipe, sample_seed
+from mtl_lowres.data.flow_channels import FlowChannels
 from mtl_lowres.data.kept_arrays import keep_arrays, row_reader
 from mtl_lowres.data.video import check_part, explain_clip, is_image, read_distinct
 from mtl_lowres.errors import InputError
@@ -64,7 +65,7 @@ class Loader:
     """Reads, decodes and degrades rows of a manifest in the graph.
 
     Attributes:
-        shape: of what it makes of a row: (h, w, 3), or for clips (t, h, w, 3).
+        shape: of what it makes of a row: (h, w, 3), or for clips (t, h, w, 3), with flow (.., 5).
         shapes: `{"lr": shape}`; other loaders give images of several sizes, each by its name.
         repeatable: whether a row gives the same in every epoch.
     """
@@ -85,34 +86,50 @@ class Loader:
         self.fast_decode = fast_decode
         self.clip = clip
         self.parts = [(None, None)] * len(manifest)
+        self.flow = None
+        self._clip_reasons: dict[int, str] = {}
         if clip is not None:
             ends = (_frame_numbers(manifest, column) for column in ("start", "stop"))
             self.parts = list(zip(*ends, strict=True))
+            if clip.flow is not None:
+                self.flow = FlowChannels(
+                    manifest, clip, self.parts, seed, self._clip_reasons.__setitem__
+                )
         size = fixed_size(recipe)
-        self.shape = (*size, 3) if clip is None else (clip.frames, *size, 3)
+        self.shape = (*size, 3) if clip is None else clip.shape(size)
         self.shapes = {"lr": self.shape}
-        self._read_shape = self.shape
+        self._read_shape = (*self.shape[:-1], 3)
         self.repeatable = (
             recipe.deterministic
             and (clip is None or clip.deterministic)
             and not (augmentation and augmentation.has_hr)
         )
         self._path_table = tf.constant(self.paths)
-        self._clip_reasons: dict[int, str] = {}
 
     def __call__(self, index, epoch):
         """Return ({"lr": images float32 [n, *shape]}, ok bool [n]) of the rows `index` [n].
 
         `epoch` is a number for all of them, or one each [n].
         """
-        images, ok = self.images(index, tf.broadcast_to(epoch, tf.shape(index)))
-        return {"lr": images}, ok
+        epochs = tf.broadcast_to(epoch, tf.shape(index))
+        images, ok = self.images(index, epochs)
+        return self.with_flow({"lr": images}, ok, index, epochs)
 
     def images(self, index, epochs):
         """Return what the recipe makes of the rows `index` [n], and which could be read."""
         paths = tf.gather(self._path_table, index)
         one = self._image if self.clip is None else self._clip
         return tolerant_map(lambda item: one(*item), (paths, index, epochs), self._read_shape)
+
+    def with_flow(self, images: dict[str, tf.Tensor], ok, index, epochs):
+        """Return the clips [n, t, h, w, 3] of each size with the flow that is asked for, and ok."""
+        if self.flow is None:
+            return images, ok
+        whole = {}
+        for size, clips in images.items():
+            whole[size], found = self.flow(clips, index, epochs)
+            ok &= found
+        return whole, ok
 
     def explain(self, row: int) -> str:
         """Say in one line why a row could not be read."""
@@ -129,6 +146,8 @@ class Loader:
         digest = hashlib.sha256(settings.encode())
         if self.clip is not None:
             digest.update(f"{self.clip.text}|{self.parts}".encode())
+        if self.flow is not None:
+            digest.update(self.flow.fingerprint().encode())
         for path in self.paths:
             try:
                 state = Path(path).stat()

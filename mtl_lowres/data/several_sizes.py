@@ -44,14 +44,18 @@ class SeveralSizesLoader(Loader):
                 )
         self.degrade = tuple(degrade)
         self.repeatable = self.repeatable and all(recipe.deterministic for recipe in degrade)
-        self._read_shape = (1 + len(self.degrade), *self.shape)
+        self._read_shape = (1 + len(self.degrade), *self.shape[:-1], 3)
 
     def __call__(self, index, epoch):
         """Return (images float32 [n, 1 + recipes, *shape], ok bool [n]) of the rows `index` [n].
 
         The first of a row is its high resolution; the others follow in the order of the recipes.
         """
-        return self.images(index, tf.broadcast_to(epoch, tf.shape(index)))
+        epochs = tf.broadcast_to(epoch, tf.shape(index))
+        images, ok = self.images(index, epochs)
+        sizes = {place: images[:, place] for place in range(1 + len(self.degrade))}
+        sizes, ok = self.with_flow(sizes, ok, index, epochs)
+        return tf.stack(list(sizes.values()), axis=1), ok
 
     def _image(self, path, row, epoch):
         return self._with_lower(super()._image(path, row, epoch), row, epoch)

@@ -14,6 +14,7 @@ from mtl_lowres.data.degrade import parse_recipe, sample_seed
 from mtl_lowres.data.loading import BadFiles, Loader, cached, streamed
 from mtl_lowres.data.manifest import CONTINUOUS_TASKS
 from mtl_lowres.data.two_sizes import TwoSizeLoader
+from mtl_lowres.data.units import UnitLoader, UnitSequence
 from mtl_lowres.errors import InputError
 
 # Keeps the random numbers of batch augmentation apart from those of per-sample degradation.
@@ -114,8 +115,11 @@ def open_loader(
     Raises:
         InputError: an option cannot be used.
     """
-    recipe = parse_recipe(degrade)
     sampling = parse_clip(clip) if clip else None
+    if isinstance(sampling, UnitSequence):
+        check_units(sampling, degrade, hr, augmentation)
+        return UnitLoader(manifest, sampling, seed)
+    recipe = parse_recipe(degrade)
     check_blend(augmentation, tasks, guided=hr is not None)
     options = (augmentation, seed, fast_decode, sampling)
     if hr is None:
@@ -128,6 +132,23 @@ def open_loader(
             f"{loader.shape[-3]} x {loader.shape[-2]}: change one of the two"
         )
     return loader
+
+
+def check_units(
+    units: UnitSequence, degrade: str, hr: str | None, augmentation: Augmentation | None
+) -> None:
+    """Check that nothing is asked of stored features that only images allow.
+
+    Raises:
+        InputError: if a recipe or an augmentation is given.
+    """
+    asked = {"degrade": degrade, "hr": hr, "augment": augmentation and augmentation.text}
+    for name, text in asked.items():
+        if text:
+            raise InputError(
+                f"clip={units.text!r} reads stored features, which {name}={text!r} cannot change: "
+                f"give {name}='' (they were degraded when they were made)"
+            )
 
 
 def check_blend(augmentation: Augmentation | None, tasks: Sequence[str], guided: bool) -> None:

@@ -47,7 +47,7 @@ class TwoSizeLoader(Loader):
         super().__init__(manifest, hr, augmentation, seed, fast_decode, clip)
         self.degrade = degrade
         high = self.shape
-        self.shape = (*high[:-3], *fixed_size(degrade), 3)
+        self.shape = (*high[:-3], *fixed_size(degrade), high[-1])
         self.shapes = {"hr": high, "lr": self.shape}
         self.repeatable = self.repeatable and degrade.deterministic
 
@@ -58,9 +58,9 @@ class TwoSizeLoader(Loader):
         if self.augmentation and self.augmentation.blend:
             high = self._blended(high, index, epochs)
         low, degraded = tolerant_map(
-            lambda item: self._degraded(*item), (high, index, epochs), self.shape
+            lambda item: self._degraded(*item), (high, index, epochs), (*self.shape[:-1], 3)
         )
-        return {"hr": high, "lr": low}, ok & degraded
+        return self.with_flow({"hr": high, "lr": low}, ok & degraded, index, epochs)
 
     def _degraded(self, high, row, epoch):
         seed = low_seed(self.seed, epoch, row)

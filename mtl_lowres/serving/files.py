@@ -28,7 +28,7 @@ def read_batches(
         degrade: another recipe than the model's own.
     """
     frames = model.description["input_shape"][:-3]
-    clip = model.description.get("clip") or f"uniform({frames[0]})" if frames else None
+    clip = model.description.get("clip") or (f"uniform({frames[0]})" if frames else None)
     dataset = make_dataset(
         pd.DataFrame({"path": list(paths), _ROW: np.arange(len(paths))}),
         [_ROW],

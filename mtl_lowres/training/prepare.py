@@ -11,8 +11,9 @@ from mtl_lowres.data.manifest import (
     split_by_subject,
     task_classes,
 )
-from mtl_lowres.data.sources import check_blend
+from mtl_lowres.data.sources import check_blend, check_units
 from mtl_lowres.data.split import forget_held_out_people
+from mtl_lowres.data.units import UnitSequence
 from mtl_lowres.errors import InputError
 from mtl_lowres.model import MultiTaskModel, build_model
 from mtl_lowres.training.config import TrainConfig
@@ -83,23 +84,30 @@ def new_model(config: TrainConfig, manifest: pd.DataFrame) -> MultiTaskModel:
             "name the teacher's folder, teacher= (--teacher), or give it another head"
         )
     trunk, options = config.trunk_and_options()
-    recipe = parse_recipe(config.degrade)
-    if None in recipe.output_size():
-        raise InputError(
-            f"degrade={config.degrade!r} does not fix the size of the images: end it with a size, "
-            "such as area(16)"
-        )
     if config.augment:
         check_blend(parse_augment(config.augment), config.labelled_tasks, bool(config.teacher))
-    frames = (parse_clip(config.clip).frames,) if config.clip else ()
     names = manifest.attrs.get("classes", {})
     return build_model(
         trunk,
         heads=config.make_heads(task_classes(manifest, config.labelled_tasks)),
-        input_shape=(*frames, *recipe.output_size(), 3),
+        input_shape=_sample_shape(config),
         class_names={task: names[task] for task in config.labelled_tasks if task in names},
-        degrade=recipe.text,
+        degrade=parse_recipe(config.degrade).text if config.degrade else None,
         clip=config.clip or None,
         transfer=config.transfer or None,
         **options,
     )
+
+
+def _sample_shape(config: TrainConfig) -> tuple[int, ...]:
+    sampling = parse_clip(config.clip) if config.clip else None
+    if isinstance(sampling, UnitSequence):
+        check_units(sampling, config.degrade, None, None)
+        return sampling.shape()
+    size = parse_recipe(config.degrade).output_size()
+    if None in size:
+        raise InputError(
+            f"degrade={config.degrade!r} does not fix the size of the images: end it with a size, "
+            "such as area(16)"
+        )
+    return (*size, 3) if sampling is None else sampling.shape(size)

@@ -33,7 +33,7 @@ def report_run(run_dir: str | Path) -> Path:
     settings = json.loads(config_file.read_text(encoding="utf-8"))["settings"]
     predictions = run_dir / "predictions.csv"
     examples = []
-    if predictions.exists():
+    if predictions.exists() and settings["degrade"]:  # stored features have no picture
         table = pd.read_csv(predictions, dtype=str, keep_default_na=False)
         # The last split written is the test split where there is one.
         chosen = pick_examples(table, settings["tasks"][0], table["split"].iloc[-1])

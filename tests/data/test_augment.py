@@ -187,3 +187,49 @@ def test_wrong_arguments(text, message):
     with pytest.raises(InputError, match=message) as raised:
         parse_augment(text)
     assert "\n" not in str(raised.value)
+
+
+def _clip_that_moves(x, y):
+    """Two frames whose left half is brighter; everything moves by (x, y), encoded with bound 4."""
+    clip = np.zeros((1, 2, 8, 8, 5), np.float32)
+    clip[..., :4, :3] = 0.8
+    clip[..., 3], clip[..., 4] = 0.5 + x / 8, 0.5 + y / 8
+    return tf.constant(clip)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("flip(1)", (-1, 2)),
+        ('flip(1, axis="vertical")', (1, -2)),
+        ('flip(1)|flip(1, axis="vertical")', (-1, -2)),
+        ("shift(2, whole=True)", (1, 2)),
+        ("contrast(0.5)|noise(0.2)|brightness(0.3)", (1, 2)),
+    ],
+)
+def test_flow_goes_the_way_of_the_image(text, expected):
+    result = parse_augment(text).images(_clip_that_moves(1, 2), SEED)
+    np.testing.assert_allclose((result[0, 0, 3, 3, 3:] - 0.5) * 8, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_quarter_turn_turns_vectors_as_it_turns_the_image(seed):
+    """What moves away from the bright side still does when image and flow are turned."""
+    result = parse_augment("turn()").images(_clip_that_moves(1, 0), tf.constant([seed, 1]))
+    bright = result[0, 0, ..., 0].numpy() > 0.4
+    rows, columns = np.nonzero(bright)
+    away = np.array([3.5 - columns.mean(), 3.5 - rows.mean()])
+    vector = (result[0, 0, 4, 4, 3:].numpy() - 0.5) * 8
+    np.testing.assert_allclose(vector, away / np.linalg.norm(away), atol=1e-5)
+
+
+def test_scale_lengthens_vectors():
+    """An image enlarged by a factor moves by more pixels; the factor is read off the image."""
+    places = np.linspace(0, 0.5, 16, dtype=np.float32)
+    clip = np.zeros((1, 1, 16, 16, 5), np.float32)
+    clip[..., :3] = places[:, None]
+    clip[..., 3:] = 0.6
+    result = parse_augment("scale(0.3)").images(tf.constant(clip), SEED)[0, 0].numpy()
+    factor = (places[9] - places[6]) / (result[8, 9, 0] - result[8, 6, 0])
+    assert abs(factor - 1) > 0.02
+    np.testing.assert_allclose(result[8, 8, 3:], 0.5 + 0.1 * factor, rtol=1e-4)

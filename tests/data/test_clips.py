@@ -61,7 +61,7 @@ def test_random_windows_begin_anywhere_and_repeat_with_the_seed(text, stride):
 
 
 def test_every_rule_is_listed_and_equal_texts_are_equal():
-    assert list_clip_samplings() == ["dense", "first", "random", "uniform"]
+    assert list_clip_samplings() == ["dense", "first", "random", "uniform", "units"]
     assert parse_clip("random( 4 )").text == "random(4)"
     assert parse_clip("uniform(4)") == parse_clip("uniform( 4 )") != parse_clip("first(4)")
 
@@ -76,7 +76,7 @@ def test_three_frames_for_six_repeat_evenly():
         ("uniform(0)", "n must be an integer from 1 to 1024, got 0"),
         ("dense(4, 0)", "stride must be an integer from 1"),
         ("even(4)", "unknown clip sampling 'even'"),
-        ("first(4)|first(2)", "one rule"),
+        ("first(4)|first(2)", "unknown optical flow 'first'"),
         ("first(2.5)", "got 2.5"),
         ("uniform()", "written uniform"),
         ("", "empty"),
