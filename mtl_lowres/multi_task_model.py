@@ -126,15 +126,20 @@ class MultiTaskModel(tf.keras.Model):
     def _set_weighting(self, weighting: TaskWeighting) -> None:
         self.weighting = weighting
 
-    def fit(self, *args, callbacks=None, **kwargs) -> tf.keras.callbacks.History:
-        """Train as Keras does; the weighting's and the heads' callbacks run before the others."""
+    def fit(self, x=None, *args, callbacks=None, **kwargs) -> tf.keras.callbacks.History:
+        """Train as Keras does; the weighting's and the heads' callbacks run before the others.
+
+        A dataset of known length is read through one iterator for all epochs.
+        """
         learn = tf.keras.callbacks.LambdaCallback(
             on_epoch_end=lambda epoch, logs: self.weighting.on_epoch_end()
         )
         first = [learn] if self.heads and self.weighting else []
         for task, head in self.heads.items():
             first += head.callbacks(task)
-        return super().fit(*args, callbacks=[*first, *tf.nest.flatten(callbacks or [])], **kwargs)
+        callbacks = [*first, *tf.nest.flatten(callbacks or [])]
+        x, kwargs = _through_one_iterator(x, kwargs)
+        return super().fit(x, *args, callbacks=callbacks, **kwargs)
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
         """Take one step of training; heads without a label in the batch stay as they are."""
@@ -221,6 +226,21 @@ class MultiTaskModel(tf.keras.Model):
                 f"{name} compares gradients of the trunk {self.trunk.name!r}, which has nothing "
                 "to train: unfreeze it or choose another weighting"
             )
+
+
+def _through_one_iterator(x, options: dict) -> tuple:
+    """Return a dataset and options of `fit` that give the same epochs without a new iterator each.
+
+    A new iterator prepares the functions of the whole pipeline again, which for a data set of a few
+    thousand tiny images costs more than the epoch.
+    """
+    epochs = options.get("epochs", 1) - options.get("initial_epoch", 0)
+    if not isinstance(x, tf.data.Dataset) or epochs < 2 or options.get("steps_per_epoch"):
+        return x, options
+    steps = int(x.cardinality())
+    if steps < 1:  # unknown, or endless
+        return x, options
+    return x.repeat(epochs), {**options, "steps_per_epoch": steps}
 
 
 def _layers_behind(

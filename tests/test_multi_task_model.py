@@ -110,3 +110,35 @@ def test_last_matrices_of_a_trunk_with_two_ends():
     right = tf.keras.layers.ReLU()(tf.keras.layers.Dense(2, name="right")(first))
     trunk = tf.keras.Model(inputs, tf.keras.layers.Concatenate()([left, right]))
     assert {m.name for m in _last_matrices(trunk)} == {"left/kernel:0", "right/kernel:0"}
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known length", "unknown length"])
+def test_every_epoch_sees_every_batch_once_in_its_own_order(known):
+    """The pass that is number p shows the rows from the p-th on."""
+    passes, seen = [], []
+
+    def rows():
+        passes.append(len(passes))
+        order = np.roll(np.arange(4), -passes[-1])
+        yield from (
+            (INPUTS[row : row + 1], {"posture": LABELS["posture"][row : row + 1]}) for row in order
+        )
+
+    model = toy_model({"posture": Posture(3)})
+    signature = (tf.TensorSpec([1, 4]), {"posture": tf.TensorSpec([1], tf.int64)})
+    dataset = tf.data.Dataset.from_generator(rows, output_signature=signature)
+    if known:
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(4))
+    model.compile("sgd", weighted_metrics=[], run_eagerly=True)
+    step = model.train_step
+
+    def noting(data):
+        seen.append(int(np.flatnonzero((INPUTS == data[0].numpy()).all(axis=1))[0]))
+        return step(data)
+
+    model.train_step = noting
+    history = model.fit(dataset, epochs=4, initial_epoch=1, verbose=0)
+    assert len(history.history["loss"]) == 3
+    first = np.reshape(seen, [3, 4])
+    assert (np.sort(first, axis=1) == np.arange(4)).all()
+    assert (first[:, 0] == first[0, 0] + np.arange(3)).all()

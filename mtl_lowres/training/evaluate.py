@@ -1,6 +1,6 @@
 """What a model answers on the rows of a manifest, as arrays, figures and a table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -53,6 +53,7 @@ class Evaluator:
     ):
         self.manifest = manifest.reset_index(drop=True)
         self.embeddings = embeddings or {}
+        self._iterator = None
         self._dataset = make_dataset(
             self.manifest.assign(**{_ROW: np.arange(len(manifest))}),
             [_ROW],
@@ -70,11 +71,25 @@ class Evaluator:
     def outputs(self, model: MultiTaskModel) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return the rows that could be decoded and the model's output of each task for them."""
         rows, outputs = [], {task: [] for task in model.heads}
-        for images, labels, _ in self._dataset:
+        for images, labels, _ in self._batches():
             rows.append(labels[_ROW].numpy())
             for task, output in model.forward(images).items():
                 outputs[task].append(output.numpy())
         return np.concatenate(rows), {task: np.concatenate(o) for task, o in outputs.items()}
+
+    def _batches(self) -> Iterator:
+        """Yield the batches, through one iterator for all calls where their number is known.
+
+        A new one costs more than a pass over a few thousand tiny images, after every epoch.
+        """
+        count = int(self._dataset.cardinality())
+        if count < 1:
+            yield from self._dataset
+            return
+        if self._iterator is None:
+            self._iterator = iter(self._dataset.repeat())
+        for _ in range(count):
+            yield next(self._iterator)
 
     def _measurable(self, model: MultiTaskModel) -> list[tuple[str, Head]]:
         """Return the tasks and heads but those that only embed, where no teacher is known."""
