@@ -24,8 +24,9 @@ _DIS_PRESETS = {
     "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
     "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }
-# DIS compares patches of 8x8 pixels and refuses images with sides below 12.
-_DIS_SIDE = 24
+# DIS refuses images with both sides below 12, and it and TV-L1 halve their errors at 16x16 when
+# images with a side below this are enlarged.
+_LEAST_SIDE = 24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,14 +114,17 @@ def flow_colours(flow: np.ndarray, bound: float) -> np.ndarray:
     colours are not darkened.
     """
     vectors = np.clip(np.asarray(flow, np.float32) / np.float32(bound), -1.0, 1.0)
-    length = np.minimum(np.hypot(vectors[..., 0], vectors[..., 1]), 1.0)[..., np.newaxis]
-    turn = np.arctan2(-vectors[..., 1], -vectors[..., 0]) / np.float32(2 * np.pi) + 0.5
+    right, down = np.moveaxis(vectors, -1, 0)
+    length = np.minimum(np.hypot(right, down), 1.0)
+    turn = np.arctan2(-down, -right) * np.float32(0.5 / np.pi) + 0.5
     place = turn * np.float32(len(COLOUR_WHEEL) - 1)
-    first = place.astype(np.int64)
-    share = (place - first)[..., np.newaxis]
-    following = (first + 1) % len(COLOUR_WHEEL)
-    colours = (1 - share) * COLOUR_WHEEL[first] + share * COLOUR_WHEEL[following]
-    return (1 - length * (1 - colours)).astype(np.float32)
+    first = place.astype(np.int32)
+    share = place - first.astype(np.float32)
+    steps = np.roll(COLOUR_WHEEL, -1, axis=0) - COLOUR_WHEEL
+    colours = np.empty((*vectors.shape[:-1], 3), np.float32)
+    for channel, (wheel, step) in enumerate(zip(COLOUR_WHEEL.T, steps.T, strict=True)):
+        colours[..., channel] = 1 - length * (1 - wheel[first] - share * step[first])
+    return colours
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +153,13 @@ def farneback(
 ) -> FlowMethod:
     """Fit a quadratic to the neighbourhood of each pixel (Farnebäck 2003).
 
+    The defaults are for clips of 12x16 to 16x16, where a person is a few pixels wide: mean endpoint
+    errors at 16x16 are 0.01 and 0.02 pixels for a blob (Gaussian, sigma 2) that moves by 1 and 2
+    pixels, and 0.10 and 0.16 for two blobs 7 pixels apart that move against each other over a
+    textured background. Larger windows lose small parts (there 0.90 and 1.82 with `window=15`) but
+    find large motions: at 112x112, smooth texture moved by 1, 2 and 6 pixels has errors of 0.06,
+    0.10 and 0.76, and with `window=15` of 0.04, 0.04 and 0.08. Two frames of 16x16 take 0.1 ms.
+
     Args:
         bound: motion in pixels a frame that is encoded as 0 or 1.
         window: side in pixels of the square over which motion is averaged.
@@ -157,7 +168,7 @@ def farneback(
         iterations: at each size.
         poly_n: side of the neighbourhood, 5 or 7 pixels.
     """
-    require_integer("window", window, 1, 255)
+    require_integer("window", window, 2, 255)
     require_integer("levels", levels, 0, 10)
     require_integer("iterations", iterations, 1, 100)
     if poly_n not in (5, 7):
@@ -171,6 +182,13 @@ def dis(bound: float, preset: str = "medium") -> FlowMethod:
 
     Images with a side below 24 pixels are first enlarged by a whole factor (bicubic) until neither
     side is below it; their flow is averaged over the pixels and divided by the factor.
+
+    Errors in pixels as for `farneback`: one blob 0.01 and 0.01, two blobs 0.09 and 0.13, texture
+    0.05, 0.06 and 0.09. Two frames of 16x16 take 0.5 ms.
+
+    Args:
+        bound: motion in pixels a frame that is encoded as 0 or 1.
+        preset: "ultrafast", "fast" or "medium", from coarse to fine.
     """
     if preset not in _DIS_PRESETS:
         raise InputError(f"preset must be one of {', '.join(_DIS_PRESETS)}, got {preset!r}")
@@ -179,12 +197,17 @@ def dis(bound: float, preset: str = "medium") -> FlowMethod:
         # It keeps buffers between calls, so that threads cannot share one.
         return cv2.DISOpticalFlow_create(_DIS_PRESETS[preset]).calc(before, after, None)
 
-    return FlowMethod(_require_bound(bound), _enlarging(compute, _DIS_SIDE))
+    return FlowMethod(_require_bound(bound), _enlarging(compute))
 
 
 @FLOWS.register("tvl1")
 def tvl1(bound: float) -> FlowMethod:
-    """Minimise total variation and absolute differences (Zach et al. 2007), where OpenCV has it."""
+    """Minimise total variation and absolute differences (Zach et al. 2007), where OpenCV has it.
+
+    Only its contrib builds do. Small images are enlarged as for `dis`. Errors in pixels as for
+    `farneback`: one blob 0.03 and 0.02, two blobs 0.08 and 0.11, texture 0.03, 0.02 and 0.32. Two
+    frames of 16x16 take 20 ms.
+    """
     if not hasattr(cv2, "optflow"):
         raise InputError(
             "tvl1 is not in this build of OpenCV: install opencv-contrib-python-headless in place "
@@ -194,7 +217,7 @@ def tvl1(bound: float) -> FlowMethod:
     def compute(before, after):
         return cv2.optflow.DualTVL1OpticalFlow_create().calc(before, after, None)
 
-    return FlowMethod(_require_bound(bound), compute)
+    return FlowMethod(_require_bound(bound), _enlarging(compute))
 
 
 @FLOWS.register("stored")
@@ -203,12 +226,12 @@ def stored(bound: float) -> FlowMethod:
     return FlowMethod(_require_bound(bound), None)
 
 
-def _enlarging(compute: Callable, side: int) -> Callable:
-    """Return `compute` on images whose sides are `side` pixels at least, enlarged where needed."""
+def _enlarging(compute: Callable) -> Callable:
+    """Return `compute` on images that are first enlarged where a side is below `_LEAST_SIDE`."""
 
     def compute_enlarged(before, after):
         height, width = before.shape
-        factor = -(-side // min(height, width))
+        factor = -(-_LEAST_SIDE // min(height, width))
         if factor <= 1:
             return compute(before, after)
         size = width * factor, height * factor

@@ -3,6 +3,7 @@
 import csv as csv_module
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from mtl_lowres.files import replacing, write_json
 
 # Tasks whose labels are numbers rather than classes.
 CONTINUOUS_TASKS = ("age",)
-_TEXT_COLUMNS = ("path", "subject", "split")
+# What a row is of, and its stored optical flow.
+FILE_COLUMNS = ("path", "flow")
+_TEXT_COLUMNS = (*FILE_COLUMNS, "subject", "split")
 _INTEGER = r"-?(0|[1-9]\d{0,17})(\.0*)?"
 
 
@@ -35,10 +38,11 @@ def name_row(manifest: pd.DataFrame, position: int) -> str:
 def read_manifest(csv: str | Path) -> pd.DataFrame:
     """Read a manifest from a comma-separated UTF-8 file with one header line.
 
-    Paths are made absolute, relative ones from the folder of the CSV. `subject` and `split` stay
-    text. Of the other columns, those of whole numbers ("3" and "3.0" are both 3) become nullable
-    "Int64", those of other numbers (and `CONTINUOUS_TASKS`) float64; anything else, also numbers
-    with leading zeros, stays text. Only an empty cell is a missing value.
+    The files in `path` and `flow` are made absolute, relative ones from the folder of the CSV.
+    `subject` and `split` stay text. Of the other columns, those of whole numbers ("3" and "3.0" are
+    both 3) become nullable "Int64", those of other numbers (and `CONTINUOUS_TASKS`) float64;
+    anything else, also numbers with leading zeros, stays text. Only an empty cell is a missing
+    value.
 
     Returns:
         The manifest. Its index counts from 0, so that index + 2 is the line in a file without
@@ -80,7 +84,10 @@ def read_manifest(csv: str | Path) -> pd.DataFrame:
     for name in manifest.columns.difference(_TEXT_COLUMNS):
         manifest[name] = _as_numbers(manifest[name], name in CONTINUOUS_TASKS)
     folder = csv.absolute().parent
-    manifest["path"] = [os.path.normpath(folder / path) for path in manifest["path"]]
+    for name in FILE_COLUMNS:
+        if name in manifest:
+            files = manifest[name].map(lambda path: os.path.normpath(folder / str(path)))
+            manifest[name] = files.where(manifest[name].notna(), None)
     classes = _classes_file(csv)
     if classes.exists():
         manifest.attrs["classes"] = _read_classes(classes)
@@ -137,7 +144,7 @@ def _read_classes(path: Path) -> dict[str, list[str]]:
 def write_manifest(manifest: pd.DataFrame, csv: str | Path) -> None:
     """Write a manifest that `read_manifest` reads back the same.
 
-    Paths below the CSV's folder are written relative to it, so that the folder can move. The
+    Files below the CSV's folder are written relative to it, so that the folder can move. The
     class names in `attrs["classes"]` go to `<stem>.classes.json`; without any, such a file from
     before is removed. Each file is written whole or not at all.
 
@@ -147,8 +154,10 @@ def write_manifest(manifest: pd.DataFrame, csv: str | Path) -> None:
     csv = Path(csv)
     folder = str(csv.absolute().parent)
     prefix = folder.rstrip(os.sep) + os.sep
-    paths = [os.path.abspath(path) for path in manifest["path"].astype(str)]  # noqa: PTH100
-    table = manifest.assign(path=[path.removeprefix(prefix) for path in paths])
+    files = [name for name in FILE_COLUMNS if name in manifest]
+    table = manifest.assign(
+        **{name: manifest[name].map(partial(_below, prefix), na_action="ignore") for name in files}
+    )
     try:
         with replacing(csv) as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
@@ -158,3 +167,8 @@ def write_manifest(manifest: pd.DataFrame, csv: str | Path) -> None:
         write_json(_classes_file(csv), manifest.attrs["classes"])
     else:
         _classes_file(csv).unlink(missing_ok=True)
+
+
+def _below(prefix: str, path: str | Path) -> str:
+    """Return the path of a file, relative where it begins with `prefix`."""
+    return os.path.abspath(path).removeprefix(prefix)  # noqa: PTH100  pathlib keeps '..'

@@ -47,8 +47,9 @@ class FlowColours(tf.keras.layers.Layer):
     """
 
     def call(self, inputs):
+        """Return the colours of encoded flow."""
         vectors = 2.0 * inputs - 1.0
-        right, down = tf.unstack(vectors, axis=-1)
+        right, down = tf.unstack(vectors, 2, axis=-1)
         length = tf.minimum(tf.sqrt(right * right + down * down), 1.0)[..., tf.newaxis]
         turn = tf.atan2(-down, -right) / (2 * math.pi) + 0.5
         place = turn * (len(COLOUR_WHEEL) - 1)
@@ -60,4 +61,5 @@ class FlowColours(tf.keras.layers.Layer):
         return 1.0 - length * (1.0 - colours)
 
     def compute_output_shape(self, input_shape):
+        """Return the shape of the colours: three channels in place of two."""
         return (*input_shape[:-1], 3)

@@ -355,3 +355,16 @@ def test_summary_counts_rows_people_and_labels():
     assert summarise_manifest(manifest[["path", "posture"]]).to_dict("records") == [
         {"split": "all", "rows": 4, "posture": 3}
     ]
+
+
+def test_files_of_stored_flow_are_relative_to_the_csv_too(tmp_path):
+    csv = tmp_path / "größe" / "a.csv"
+    csv.parent.mkdir()
+    csv.write_text("path,flow,action\nclips/a.avi,flow/a.npy,0\nclips/b.avi,,1\n", "utf-8")
+    manifest = read_manifest(csv)
+    assert manifest["flow"][0] == str(csv.parent / "flow" / "a.npy")
+    assert pd.isna(manifest["flow"][1])
+    again = csv.with_name("b.csv")
+    write_manifest(manifest, again)
+    assert again.read_text("utf-8") == csv.read_text("utf-8")
+    np.testing.assert_array_equal(read_manifest(again)["path"], manifest["path"])
