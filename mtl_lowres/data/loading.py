@@ -1,6 +1,6 @@
 """Read, decode and degrade manifest rows, images or clips, streamed or from a cache."""
 
-import functools
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from mtl_lowres.data.augment import Augmentation
 from mtl_lowres.data.clips import ClipSampling
-from mtl_lowres.data.decode import decode_image, decode_near_size, explain, tolerant_map
-from mtl_lowres.data.degrade import Recipe, sample_seed
+from mtl_lowres.data.decode import explain
+from mtl_lowres.data.degrade import Recipe
 from mtl_lowres.data.flow_channels import FlowChannels
 from mtl_lowres.data.kept_arrays import keep_arrays, row_reader
-from mtl_lowres.data.video import check_part, explain_clip, is_image, read_distinct
+from mtl_lowres.data.reading import NO_END, clip_reader, image_reader, why_no_clip
 from mtl_lowres.errors import InputError
 
 DECODE_BATCH = 64
@@ -87,13 +87,13 @@ class Loader:
         self.clip = clip
         self.parts = [(None, None)] * len(manifest)
         self.flow = None
-        self._clip_reasons: dict[int, str] = {}
+        self._flow_reasons: dict[int, str] = {}
         if clip is not None:
             ends = (_frame_numbers(manifest, column) for column in ("start", "stop"))
             self.parts = list(zip(*ends, strict=True))
             if clip.flow is not None:
                 self.flow = FlowChannels(
-                    manifest, clip, self.parts, seed, self._clip_reasons.__setitem__
+                    manifest, clip, self.parts, seed, self._flow_reasons.__setitem__
                 )
         size = fixed_size(recipe)
         self.shape = (*size, 3) if clip is None else clip.shape(size)
@@ -105,6 +105,11 @@ class Loader:
             and not (augmentation and augmentation.has_hr)
         )
         self._path_table = tf.constant(self.paths)
+        self._end_table = tf.constant(
+            [[NO_END if end is None else end for end in part] for part in self.parts],
+            tf.int64,
+            [len(self.parts), 2],
+        )
 
     def __call__(self, index, epoch):
         """Return ({"lr": images float32 [n, *shape]}, ok bool [n]) of the rows `index` [n].
@@ -117,9 +122,16 @@ class Loader:
 
     def images(self, index, epochs):
         """Return what the recipe makes of the rows `index` [n], and which could be read."""
+        rows, epochs = tf.cast(index, tf.int64), tf.cast(epochs, tf.int64)
+        options = (self.recipe, self.augmentation, self.fast_decode)
         paths = tf.gather(self._path_table, index)
-        one = self._image if self.clip is None else self._clip
-        return tolerant_map(lambda item: one(*item), (paths, index, epochs), self._read_shape)
+        if self.clip is None:
+            return image_reader(*options, self._read_shape)(paths, rows, epochs, self.seed)
+        ends = tf.unstack(tf.gather(self._end_table, index), num=2, axis=1)
+        sampling = dataclasses.replace(self.clip, flow=None)
+        return clip_reader(*options, sampling, self._read_shape)(
+            paths, *ends, rows, epochs, self.seed
+        )
 
     def with_flow(self, images: dict[str, tf.Tensor], ok, index, epochs):
         """Return the clips [n, t, h, w, 3] of each size with the flow that is asked for, and ok."""
@@ -136,7 +148,7 @@ class Loader:
         path = self.paths[row]
         if self.clip is None:
             return explain(path) or "could not be degraded"
-        reason = self._clip_reasons.get(row) or explain_clip(path, *self.parts[row])
+        reason = self._flow_reasons.get(row) or why_no_clip(path, *self.parts[row])
         return reason or "could not be degraded"
 
     def fingerprint(self) -> str:
@@ -155,54 +167,6 @@ class Loader:
             except OSError:
                 digest.update(f"{path}|missing\n".encode())
         return digest.hexdigest()
-
-    def _image(self, path, row, epoch):
-        image = self._decode(tf.io.read_file(path))
-        seed = sample_seed(self.seed, epoch, row)
-        if self.augmentation and self.augmentation.has_hr:
-            image = self.augmentation.images(image[tf.newaxis], seed, at="hr")[0]
-        return self.recipe(image, seed)
-
-    def _clip(self, path, row, epoch):
-        seed = sample_seed(self.seed, epoch, row)
-        frames, contents, places = tf.numpy_function(
-            self._read_clip, [row, seed], (tf.float32, tf.string, tf.int64), stateful=False
-        )
-        # Images are decoded in the graph, as without clips.
-        frames = tf.cond(
-            tf.strings.length(contents) > 0,
-            lambda: self._decode(contents)[tf.newaxis],
-            lambda: tf.ensure_shape(frames, [None, None, None, 3]),
-        )
-        if self.augmentation and self.augmentation.has_hr:
-            frames = self.augmentation.images(frames[tf.newaxis], seed, at="hr")[0]
-        return tf.gather(self.recipe.clip(frames, seed), tf.ensure_shape(places, [None]))
-
-    def _decode(self, contents):
-        if self.fast_decode and self.recipe.first_size is not None:
-            return decode_near_size(contents, self.recipe.first_size)
-        return decode_image(contents)
-
-    def _read_clip(self, row, seed):
-        """Return (different frames float32 [k, h, w, 3], bytes of an image, places int64 [t]).
-
-        Either frames or bytes are empty. A file that cannot be read has no places.
-        """
-        path = Path(self.paths[row])
-        start, stop = self.parts[row]
-        no_frames = np.zeros((0, 1, 1, 3), np.float32)
-        try:
-            if is_image(path):
-                check_part(1, start, stop)
-                return no_frames, path.read_bytes(), np.zeros(self.clip.frames, np.int64)
-            choose = functools.partial(self.clip.indices, seed=seed)
-            frames, places = read_distinct(path, start, stop, choose)
-        except (ValueError, OSError) as error:
-            self._clip_reasons[int(row)] = str(error)
-            return no_frames, b"", np.zeros(0, np.int64)
-        if frames.dtype == np.uint8:
-            frames = np.multiply(frames, np.float32(1 / 255), dtype=np.float32)
-        return frames, b"", places
 
 
 def fixed_size(recipe: Recipe) -> tuple[int, int]:
@@ -288,11 +252,12 @@ def _reasons(loader: Loader, rows: np.ndarray) -> dict[str, str]:
 def _decode_all(loader: Loader, arrays: dict[str, np.ndarray], progress: bool) -> None:
     """Fill the arrays with the images of all rows, and `ok` with which of them are good."""
     count = len(loader.paths)
-    batches = tf.data.Dataset.range(count).batch(DECODE_BATCH)
-    batches = batches.map(lambda index: (index, *loader(index, 0))).prefetch(2)
     unit = "image" if loader.clip is None else "clip"
     with tqdm(total=count, desc="decoding", unit=unit, disable=not progress) as bar:
-        for index, images, ok in batches.as_numpy_iterator():
+        # Not by a dataset, which would have to prepare the functions that the loader has ready.
+        for first in range(0, count, DECODE_BATCH):
+            index = tf.range(first, min(first + DECODE_BATCH, count), dtype=tf.int64)
+            images, ok = loader(index, 0)
             for name, values in {**images, "ok": ok}.items():
-                arrays[name][index] = values
+                arrays[name][first : first + len(index)] = values
             bar.update(len(index))

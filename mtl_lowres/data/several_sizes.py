@@ -9,7 +9,7 @@ from mtl_lowres.data.augment import Augmentation
 from mtl_lowres.data.clips import ClipSampling
 from mtl_lowres.data.degrade import Recipe
 from mtl_lowres.data.loading import Loader, fixed_size
-from mtl_lowres.data.two_sizes import low_seed
+from mtl_lowres.data.reading import degrader
 from mtl_lowres.errors import InputError
 
 
@@ -44,29 +44,20 @@ class SeveralSizesLoader(Loader):
                 )
         self.degrade = tuple(degrade)
         self.repeatable = self.repeatable and all(recipe.deterministic for recipe in degrade)
-        self._read_shape = (1 + len(self.degrade), *self.shape[:-1], 3)
 
     def __call__(self, index, epoch):
         """Return (images float32 [n, 1 + recipes, *shape], ok bool [n]) of the rows `index` [n].
 
         The first of a row is its high resolution; the others follow in the order of the recipes.
+        Those of a row that cannot be read are zeros.
         """
-        epochs = tf.broadcast_to(epoch, tf.shape(index))
-        images, ok = self.images(index, epochs)
-        sizes = {place: images[:, place] for place in range(1 + len(self.degrade))}
+        epochs = tf.broadcast_to(tf.cast(epoch, tf.int64), tf.shape(index))
+        high, ok = self.images(index, epochs)
+        sizes = {0: high}
+        for place, recipe in enumerate(self.degrade, 1):
+            degrade = degrader(recipe, self._read_shape, self._read_shape)
+            sizes[place], degraded = degrade(high, tf.cast(index, tf.int64), epochs, self.seed)
+            ok &= degraded
         sizes, ok = self.with_flow(sizes, ok, index, epochs)
-        return tf.stack(list(sizes.values()), axis=1), ok
-
-    def _image(self, path, row, epoch):
-        return self._with_lower(super()._image(path, row, epoch), row, epoch)
-
-    def _clip(self, path, row, epoch):
-        return self._with_lower(super()._clip(path, row, epoch), row, epoch)
-
-    def _with_lower(self, high, row, epoch):
-        seed = low_seed(self.seed, epoch, row)
-        lower = [
-            recipe(high, seed) if self.clip is None else recipe.clip(high, seed)
-            for recipe in self.degrade
-        ]
-        return tf.stack([high, *lower])
+        images = tf.stack(list(sizes.values()), axis=1)
+        return tf.where(tf.reshape(ok, [-1] + [1] * (images.shape.rank - 1)), images, 0.0), ok

@@ -7,17 +7,9 @@ import tensorflow as tf
 
 from mtl_lowres.data.augment import Augmentation
 from mtl_lowres.data.clips import ClipSampling
-from mtl_lowres.data.decode import tolerant_map
 from mtl_lowres.data.degrade import Recipe, sample_seed
 from mtl_lowres.data.loading import Loader, fixed_size
-
-# Keeps the draws of the second recipe apart from those of the first, which has the same seed.
-_LOW_STREAM = 3000
-
-
-def low_seed(seed, epoch, row) -> tf.Tensor:
-    """Return the seed of a row's recipe from high to low resolution, int32 [2]."""
-    return tf.random.experimental.stateless_fold_in(sample_seed(seed, epoch, row), _LOW_STREAM)
+from mtl_lowres.data.reading import degrader
 
 
 class TwoSizeLoader(Loader):
@@ -57,14 +49,10 @@ class TwoSizeLoader(Loader):
         high, ok = self.images(index, epochs)
         if self.augmentation and self.augmentation.blend:
             high = self._blended(high, index, epochs)
-        low, degraded = tolerant_map(
-            lambda item: self._degraded(*item), (high, index, epochs), (*self.shape[:-1], 3)
+        low, degraded = degrader(self.degrade, self._read_shape, (*self.shape[:-1], 3))(
+            high, tf.cast(index, tf.int64), tf.cast(epochs, tf.int64), self.seed
         )
         return self.with_flow({"hr": high, "lr": low}, ok & degraded, index, epochs)
-
-    def _degraded(self, high, row, epoch):
-        seed = low_seed(self.seed, epoch, row)
-        return self.degrade(high, seed) if self.clip is None else self.degrade.clip(high, seed)
 
     def _blended(self, high, index, epochs):
         shares, partners = tf.map_fn(

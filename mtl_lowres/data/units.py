@@ -16,7 +16,6 @@ import pandas as pd
 import tensorflow as tf
 
 from mtl_lowres.data.recipe import require_integer
-from mtl_lowres.errors import InputError
 from mtl_lowres.registry import SAMPLINGS
 
 # Beyond it the features of one video would fill the memory.
@@ -70,9 +69,10 @@ class UnitLoader:
     A row's `path` is a `.npy` file of floats [units, width], its column `flow` another. Each unit
     of each stream is divided by its length, and a unit of zeros left as it is. `path` says how many
     units a video has: where the flow has one fewer, as a flow of one frame less gives, the last is
-    zeros, and where it has one more, that is left out. Without the column the second half is zeros,
-    of which a warning tells. Columns `start` and `stop` tell which frames the units were made of,
-    and are not looked at.
+    zeros, and where it has one more, that is left out. Without the column a file may hold both
+    streams side by side, [units, 2 * width]; if it does not, the second half of the sample is
+    zeros, of which a warning tells. Columns `start` and `stop` tell which frames the units were
+    made of, and are not looked at.
 
     A row is bad whose file is missing, empty, truncated, or no array of floats of that width; has
     no unit, NaN or infinite values, or another number of units than its flow by two or more; or
@@ -101,11 +101,6 @@ class UnitLoader:
         self._flows = None
         if "flow" in manifest:
             self._flows = [None if pd.isna(cell) else str(cell) for cell in manifest["flow"]]
-        else:
-            warnings.warn(
-                "the manifest has no column 'flow': the second half of all units is zeros",
-                stacklevel=2,
-            )
 
     def __call__(self, index, epoch):
         """Return ({"lr": float32 [n, units, 2 * width]}, ok bool [n]) of the rows `index` [n]."""
@@ -151,15 +146,29 @@ class UnitLoader:
         Raises:
             ValueError: with a reason of one line.
         """
-        width = self.clip.width
-        spatial = read_units(self.paths[row], width)
-        places = self.clip.places(len(spatial))
-        sample = np.zeros(self.shape, np.float32)
-        sample[: len(places), :width] = spatial[places]
+        path, width = self.paths[row], self.clip.width
         if self._flows is not None:
-            temporal = self._read_flow(self._flows[row], len(spatial))
-            sample[: len(places), width:] = temporal[places]
+            spatial = read_units(path, width)
+            streams = spatial, self._read_flow(self._flows[row], len(spatial))
+        else:
+            streams = self._read_single(path)
+        places = self.clip.places(len(streams[0]))
+        sample = np.zeros(self.shape, np.float32)
+        for start, features in zip((0, width), streams, strict=False):
+            sample[: len(places), start : start + width] = features[places]
         return sample
+
+    def _read_single(self, path: str) -> list[np.ndarray]:
+        """Return the streams of a file that has no other beside it: one, or both."""
+        width = self.clip.width
+        features = _open_units(Path(path))
+        if features.shape[1:] == (2 * width,):
+            return [_of_length_one(half, width) for half in np.split(features, 2, axis=1)]
+        warnings.warn(
+            f"{path} holds one stream and there is no column 'flow': the other one is zeros",
+            stacklevel=2,
+        )
+        return [_of_length_one(features, width)]
 
     def _read_flow(self, path: str | None, count: int) -> np.ndarray:
         """Return the temporal features of a video of `count` units."""
@@ -187,7 +196,11 @@ def read_units(path: str | Path, width: int) -> np.ndarray:
     Raises:
         ValueError: with a reason of one line, if the file cannot be used.
     """
-    features = _open_units(Path(path))
+    return _of_length_one(_open_units(Path(path)), width)
+
+
+def _of_length_one(features: np.ndarray, width: int) -> np.ndarray:
+    """Return units [n, width], each divided by its length, once they are seen to be usable."""
     if features.ndim != 2 or features.shape[1] != width:
         raise ValueError(f"the array's shape must be [units, {width}], not {features.shape}")
     if len(features) == 0:
@@ -214,6 +227,13 @@ def _open_units(path: Path) -> np.ndarray:
             if start != b"\x93NUMPY":
                 raise ValueError(f"not a .npy file of unit features: starts with {start!r}")
             file.seek(0)
-            return np.load(file, allow_pickle=False)
-    except (OSError, EOFError) as error:
-        raise ValueError(f"cannot be read: {' '.join(str(error).split())}") from None
+            return _load(file)
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
+
+
+def _load(file) -> np.ndarray:
+    try:
+        return np.load(file, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"corrupt or truncated .npy: {str(error).splitlines()[0]}") from None
