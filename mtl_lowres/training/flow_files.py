@@ -1,7 +1,6 @@
 """Optical flow of the files of a manifest, computed once and stored."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,11 +19,10 @@ from mtl_lowres.data.manifest import read_manifest, write_manifest
 from mtl_lowres.data.recipe import parse_calls, require_integer
 from mtl_lowres.data.video import read_frames
 from mtl_lowres.errors import InputError
-from mtl_lowres.files import replacing, write_json
-from mtl_lowres.versions import versions
+from mtl_lowres.files import replacing
+from mtl_lowres.training.made_files import claim_folder, is_made, names_below
 
 FORMATS = ("fields", "colours")
-SETTINGS_FILE = "settings.json"
 BAD_FILES_FILE = "bad_files.csv"
 # Frames of which flow is computed at once.
 _BLOCK = 64
@@ -90,8 +88,8 @@ def write_flow(
     writer = _FlowWriter(_parse_method(method), _parse_degrade(degrade), _check_form(form))
     out = Path(out).absolute()
     files = list(dict.fromkeys(manifest["path"].astype(str)))
-    root, names = _names_below(files)
-    _open_folder(out, {**writer.settings(), "root": str(root)})
+    root, names = names_below(files)
+    claim_folder(out, {**writer.settings(), "root": str(root)}, "optical flow")
     bad_files = bad_files if bad_files is not None else BadFiles(len(files))
     try:
         targets = [out / name for name in names]
@@ -186,44 +184,6 @@ def _check_form(form: str) -> str:
     return form
 
 
-def _names_below(files: list[str]) -> tuple[Path, list[Path]]:
-    """Return the folder that holds all files, and a name below it for what is made of each."""
-    paths = [Path(os.path.abspath(file)) for file in files]  # noqa: PTH100 - it drops ".." too
-    root = Path(os.path.commonpath([path.parent for path in paths]))
-    names = [path.relative_to(root) for path in paths]
-    stems = [name.with_suffix("") for name in names]
-    return root, stems if len(set(stems)) == len(stems) else names
-
-
-def _open_folder(out: Path, settings: dict[str, str]) -> None:
-    """Make the folder, or check that it was made with the same settings and tidy it up.
-
-    Raises:
-        InputError: if it holds anything else.
-    """
-    path = out / SETTINGS_FILE
-    if not out.is_dir() or not any(out.glob("[!.]*")):
-        if out.exists() and not out.is_dir():
-            raise InputError(f"{out} is a file: name a folder for the flow")
-        write_json(path, {**settings, "versions": versions()})
-        return
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        found = {name: found[name] for name in settings}
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{out} is no folder of optical flow: name an absent or empty one"
-        ) from None
-    for name, value in settings.items():
-        if found[name] != value:
-            raise InputError(
-                f"{out} was made with {name}={found[name]!r}, not {value!r}: name another folder, "
-                "or delete this one"
-            )
-    for leftover in out.rglob(".*.part*"):  # what a killed process was writing
-        leftover.unlink()
-
-
 def _write_all(
     writer: _FlowWriter,
     files: list[str],
@@ -254,7 +214,7 @@ def _made_after(source: Path, target: Path) -> Path | None:
     """Return the flow file of `source` if there is one that is not older than it."""
     for ending in (".npy", ".avi"):
         path = target.with_name(target.name + ending)
-        if path.is_file() and path.stat().st_mtime_ns >= source.stat().st_mtime_ns:
+        if is_made(path, source):
             return path
     return None
 

@@ -16,7 +16,7 @@ def names_below(files: Sequence[str]) -> tuple[Path, list[Path]]:
 
     A name lacks the ending of its file, unless two files differ in nothing else.
     """
-    paths = [Path(file).absolute() for file in files]
+    paths = [Path(os.path.abspath(file)) for file in files]  # noqa: PTH100  it drops ".." too
     root = Path(os.path.commonpath([path.parent for path in paths]))
     names = [path.relative_to(root) for path in paths]
     stems = [name.with_suffix("") for name in names]
