@@ -18,6 +18,7 @@ from mtl_lowres.data.degrade import Recipe, sample_seed
 from mtl_lowres.data.video import check_part, explain_clip, is_image, read_distinct
 
 _FUNCTIONS_KEPT = 64
+_REASONS_KEPT = 10_000
 # Keeps the draws of a second recipe apart from those of the first, which has the same seed.
 _LOW_STREAM = 3000
 # The start or stop of a part of a file that has none.
@@ -169,6 +170,8 @@ def _read_frames(sampling: ClipSampling, path: bytes, start: int, stop: int, see
         choose = functools.partial(sampling.indices, seed=seed)
         frames, places = read_distinct(path, start, stop, choose)
     except (ValueError, OSError) as error:
+        if len(_reasons) >= _REASONS_KEPT:  # they can be found out again
+            _reasons.clear()
         _reasons[_part(path, start, stop)] = str(error)
         return no_frames, b"", np.zeros(0, np.int64)
     if frames.dtype == np.uint8:

@@ -10,6 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from mtl_lowres.data.headers import MAGIC_BYTES
+from mtl_lowres.data.mirror import mirror_images
 from mtl_lowres.data.video import read_frames
 from mtl_lowres.evaluation.calibration import LEAST_PROBABILITY
 from mtl_lowres.model import MultiTaskModel
@@ -77,7 +78,7 @@ def mirrored_embedding(model: MultiTaskModel, task: str, inputs: tf.Tensor) -> t
 
     They are those of `mtl_lowres.training.embed`, on which thresholds are fitted.
     """
-    both = tf.concat([inputs, tf.reverse(inputs, axis=[-2])], axis=0)
+    both = tf.concat([inputs, mirror_images(inputs)], axis=0)
     embeddings = model.heads[task].embedding_of(model(both, training=False)[task])
     return tf.concat(tf.split(embeddings, 2), axis=-1)
 

@@ -7,11 +7,10 @@ import pandas as pd
 import tensorflow as tf
 
 from mtl_lowres.data.loading import BadFiles
-from mtl_lowres.data.pipeline import make_dataset
+from mtl_lowres.data.sources import open_loader
 from mtl_lowres.model import MultiTaskModel
 
 _IMAGES_A_BATCH, _CLIPS_A_BATCH = 64, 8
-_ROW = "_row"
 
 
 def read_batches(
@@ -28,15 +27,22 @@ def read_batches(
         degrade: another recipe than the model's own.
     """
     frames = model.description["input_shape"][:-3]
-    clip = model.description.get("clip") or (f"uniform({frames[0]})" if frames else None)
-    dataset = make_dataset(
-        pd.DataFrame({"path": list(paths), _ROW: np.arange(len(paths))}),
-        [_ROW],
+    loader = open_loader(
+        pd.DataFrame({"path": list(paths)}),
+        (),
         degrade=degrade or model.description["degrade"],
-        clip=clip,
-        batch_size=_CLIPS_A_BATCH if frames else _IMAGES_A_BATCH,
-        cache="none",
-        bad_files=bad_files,
+        hr=None,
+        clip=model.description.get("clip") or (f"uniform({frames[0]})" if frames else None),
+        augmentation=None,
+        seed=0,
+        fast_decode=False,
     )
-    for images, labels, _ in dataset:
-        yield labels[_ROW].numpy(), images
+    size = _CLIPS_A_BATCH if frames else _IMAGES_A_BATCH
+    # Not by a dataset, which takes longer to set up than a few files take to read.
+    for first in range(0, len(paths), size):
+        rows = np.arange(first, min(first + size, len(paths)))
+        images, ok = loader(tf.constant(rows, tf.int64), 0)
+        good = ok.numpy()
+        bad_files.record({paths[row]: loader.explain(row) for row in rows[~good]})
+        if good.any():
+            yield rows[good], tf.boolean_mask(images["lr"], good)

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.data.loading import BadFiles
+from mtl_lowres.data.mirror import mirror_images
 from mtl_lowres.data.pipeline import make_dataset
 from mtl_lowres.errors import InputError
 from mtl_lowres.evaluation.verification import rank1_identification
@@ -188,7 +189,7 @@ def _batch_embedder(
     def of_batch(images):
         if not mirrored:
             return tf.cast(of_images(images), tf.float32)
-        both = of_images(tf.concat([images, tf.reverse(images, axis=[-2])], axis=0))
+        both = of_images(tf.concat([images, mirror_images(images)], axis=0))
         halves = tf.split(both, 2)
         joined = tf.add_n(halves) / 2 if mirrored == "mean" else tf.concat(halves, axis=-1)
         return tf.cast(joined, tf.float32)

@@ -15,7 +15,6 @@ from mtl_lowres.serving.predict import predict_files
 from tests.toy_people import (
     draw_people,
     people_model,
-    spare_pipeline,
     toy_trunk,
     unit_embeddings,
 )
@@ -67,7 +66,6 @@ def test_nearest_by_cosine(model, people, folder):
 
 def test_the_calibrated_threshold_of_the_resolution(model, people, folder, monkeypatch):
     """All files are 24 pixels high."""
-    spare_pipeline(monkeypatch)
     entries = [
         {"size": [side, side], "threshold": threshold}
         for side, threshold in ((8, -0.5), (24, 0.75), (32, 0.1))
@@ -77,8 +75,7 @@ def test_the_calibrated_threshold_of_the_resolution(model, people, folder, monke
     assert answer["gallery"]["threshold"] == 0.75
 
 
-def test_a_stranger_is_unknown(model, people, folder, monkeypatch):
-    spare_pipeline(monkeypatch)
+def test_a_stranger_is_unknown(model, people, folder):
     gallery = Gallery(model, folder / "Zoë", threshold=1.0)
     (answer,) = predict_files(model, people["path"][3:4], gallery=gallery)
     assert answer["gallery"]["label"] == "unknown"
@@ -115,8 +112,7 @@ def test_nobody_is_enrolled(model, tmp_path):
         Gallery(model, tmp_path / "gone", 0.5)
 
 
-def test_command_line(model, people, folder, tmp_path, monkeypatch):
-    spare_pipeline(monkeypatch)
+def test_command_line(model, people, folder, tmp_path):
     save_model(model, tmp_path / "m")
     base = ["predict", str(tmp_path / "m"), people["path"][0]]
     done = CliRunner().invoke(main, [*base, "--gallery", str(folder), "--threshold", "0.9"])
