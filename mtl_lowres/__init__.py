@@ -22,6 +22,7 @@ _EXPORTS = {
     "parse_augment": "data.augment",
     "list_augmentations": "data.augment",
     "list_clip_samplings": "data.clips",
+    "list_flows": "data.flow",
     "make_dataset": "data.pipeline",
     "make_mixed_dataset": "data.mixed",
     "build_model": "model",

@@ -8,7 +8,18 @@ import sys
 
 import click
 
-from mtl_lowres.commands import data, faces, features, measure, privacy, serving, training, transfer
+from mtl_lowres.commands import (
+    data,
+    faces,
+    features,
+    flow,
+    measure,
+    privacy,
+    serving,
+    training,
+    transfer,
+    units,
+)
 from mtl_lowres.errors import InputError
 
 # TensorFlow logs harmless lines as errors; what really fails also raises.
@@ -57,6 +68,8 @@ for command in (
     faces.verify,
     faces.build,
     features.features,
+    flow.flow,
+    units.units,
     transfer.transfer,
     training.report,
     measure.sweep,

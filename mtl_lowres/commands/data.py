@@ -15,6 +15,7 @@ _KINDS = [
     "degradations",
     "augmentations",
     "clip_samplings",
+    "flows",
 ]
 
 

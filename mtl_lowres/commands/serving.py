@@ -88,4 +88,7 @@ def export(run, directory, degrade, json_file):
 
     path = export_model(load_model(run), directory, degrade=degrade)
     click.echo(f"SavedModel: {path}")
+    labels = json.loads((path / "labels.json").read_text(encoding="utf-8"))
+    for signature, reason in labels.get("left_out", {}).items():
+        click.echo(f"without the signature {signature}: {reason}")
     write_result({"saved_model": str(path)}, json_file)

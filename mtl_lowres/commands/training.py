@@ -46,11 +46,20 @@ from mtl_lowres.errors import InputError
     "embedding of --teacher and needs no column.",
 )
 @click.option("--degrade", help="Degradation recipe.  [default: area(16)]")
+@click.option("--coupled", help="Recipe of a second sample of each training row, of that size.")
+@click.option(
+    "--coupling",
+    help='"full", or "semi(0, 0.25, 0.5, 0.75)" for the shares of filters in common with a network '
+    "of its own for --coupled.  [default: full]",
+)
+@click.option(
+    "--siamese", help='Views of a row pulled together: "contrastive(views=4, weight=0.5)".'
+)
 @click.option("--clip", help='Frames of a video that are seen, such as "uniform(15)".')
 @click.option("--augment", help='Such as "flip(0.5)|shift(1)|mixup(0.2)".')
 @click.option("--epochs", type=int, help="Passes over the training rows.  [default: 60]")
-@click.option("--batch-size", type=int, help="Images a step.  [default: 64]")
-@click.option("--optimizer", help="adam, adamw, lazyadam or sgd.  [default: adamw]")
+@click.option("--batch-size", type=int, help="Rows a step.  [default: 64]")
+@click.option("--optimizer", help="adam, adamw, lazyadam, rmsprop or sgd.  [default: adamw]")
 @click.option("--learning-rate", type=float, help="Highest learning rate.  [default: 0.001]")
 @click.option("--schedule", help="cosine or constant.  [default: cosine]")
 @click.option("--warmup-epochs", type=float, help="Linear growth at the start.  [default: 0]")
@@ -141,11 +150,18 @@ def _read_settings(path: str) -> dict:
 @dataset_options
 @click.option("--split", help="Only the rows of this split.")
 @click.option("--degrade", help="Another recipe than the model was trained with.")
+@click.option(
+    "--views",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Parts of each video to look at; what the network answers for them is averaged.",
+)
 @json_option
-def evaluate(run, dataset, data, reader_options, manifest_csv, split, degrade, json_file):
+def evaluate(run, dataset, data, reader_options, manifest_csv, split, degrade, views, json_file):
     """Measure a trained model on the rows of a manifest.
 
-    An embedding is measured by the rank-1 identification of the column subject.
+    An embedding is measured by the rank-1 identification of the column subject, with one view.
     """
     from mtl_lowres.data.loading import BadFiles
     from mtl_lowres.model import load_model
@@ -163,6 +179,7 @@ def evaluate(run, dataset, data, reader_options, manifest_csv, split, degrade, j
         manifest,
         degrade or model.description["degrade"],
         clip=model.description.get("clip"),
+        views=views,
         bad_files=bad_files,
         progress=True,
     )
@@ -172,7 +189,8 @@ def evaluate(run, dataset, data, reader_options, manifest_csv, split, degrade, j
             figures[task] = figures.get(task, {}) | identify(model, manifest, degrade, task=task)
     if not figures:
         raise InputError(f"no row has a label of {', '.join(model.heads)}: nothing to measure")
-    result = {"splits": {split or "all": figures}, "bad_files": bad_files.reasons}
+    result = {"splits": {split or "all": figures}, "views": views}
+    result["bad_files"] = bad_files.reasons
     print_figures(result)
     write_result(result, json_file)
 

@@ -30,12 +30,15 @@ class Operation:
         random: whether `apply` uses the seed.
         averages: whether it resizes by averaging, so that an image already reduced a little by
             averaging gives nearly the same.
+        clip: of a random operation, `apply` to the frames of one clip with one draw for all of
+            them, where that is faster than one frame after the other.
     """
 
     apply: Callable
     resized: Callable = _same_size
     random: bool = False
     averages: bool = False
+    clip: Callable | None = None
 
 
 def _sides(arguments: tuple) -> tuple[int, int]:

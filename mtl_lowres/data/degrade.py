@@ -10,6 +10,7 @@ import functools
 
 import tensorflow as tf
 
+from mtl_lowres.data import subpixel  # noqa: F401  importing registers
 from mtl_lowres.data.degradations import Operation
 from mtl_lowres.data.recipe import build_call, format_calls, parse_calls
 from mtl_lowres.errors import InputError
@@ -70,8 +71,8 @@ class Recipe:
         for place, operation in enumerate(self._operations):
             if operation.random:
                 own_seed = tf.random.experimental.stateless_fold_in(seed, place)
-                draw = functools.partial(_each_with_seed, operation) if alike else operation.apply
-                images = draw(images, own_seed)
+                each = operation.clip or functools.partial(_each_with_seed, operation)
+                images = (each if alike else operation.apply)(images, own_seed)
             else:
                 images = operation.apply(images, None)
             size = operation.resized(*size)

@@ -83,13 +83,20 @@ def read_folder(path: str | Path, task: str = "posture") -> pd.DataFrame:
     Raises:
         InputError: if there is no such folder, it has no class folders, or a class has no image.
     """
+    return read_class_folders(path, task, IMAGE_SUFFIXES, "image")
+
+
+def read_class_folders(
+    path: str | Path, task: str, suffixes: tuple[str, ...], what: str
+) -> pd.DataFrame:
+    """Read the files of some suffixes as `read_folder` reads images; messages call one `what`."""
     root = Path(path).absolute()
     if not root.is_dir():
         raise InputError(f"{path}: no such folder: give one that has a folder for each class")
     class_folders, above = _layout(root)
     if not class_folders:
         raise InputError(
-            f"{path}: has no folders: put the images of each class into one of its own"
+            f"{path}: has no folders: put the {what}s of each class into one of its own"
         )
     classes = sorted({folder.name for folder, _ in class_folders}, key=_natural_key)
 
@@ -97,15 +104,15 @@ def read_folder(path: str | Path, task: str = "posture") -> pd.DataFrame:
     others = [entry for folder in above for entry in _visible(folder) if entry.is_file()]
     for folder, split in class_folders:
         for file in list_files(folder):
-            if file.suffix.lower() in IMAGE_SUFFIXES:
+            if file.suffix.lower() in suffixes:
                 rows.append((str(file), classes.index(folder.name), split))
             else:
                 others.append(file)
     for folder in set(classes) - {classes[label] for _, label, _ in rows}:
         raise InputError(
-            f"{path}: the class {folder!r} has no image: add some or remove its folder"
+            f"{path}: the class {folder!r} has no {what}: add some or remove its folder"
         )
-    _warn_of_others(root, others)
+    _warn_of_others(root, others, suffixes)
 
     manifest = pd.DataFrame(rows, columns=["path", task, "split"]).astype({task: "Int64"})
     if class_folders[0][1] is None:
@@ -114,12 +121,12 @@ def read_folder(path: str | Path, task: str = "posture") -> pd.DataFrame:
     return manifest
 
 
-def _warn_of_others(root: Path, others: list[Path]) -> None:
+def _warn_of_others(root: Path, others: list[Path], suffixes: tuple[str, ...]) -> None:
     if others:
         counts = Counter(file.suffix.lower() or "no suffix" for file in others)
         summary = ", ".join(f"{suffix} ({count})" for suffix, count in counts.most_common())
         warnings.warn(
             f"{root}: {len(others)} files are left out, since they lie in no class folder or are "
-            f"not called {' '.join(IMAGE_SUFFIXES)}: {summary}; the first is {others[0]}",
-            stacklevel=3,
+            f"not called {' '.join(suffixes)}: {summary}; the first is {others[0]}",
+            stacklevel=4,
         )

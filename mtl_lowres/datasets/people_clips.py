@@ -125,7 +125,7 @@ def generate_clips(
         random_member(age, np.random.default_rng([_MEMBERS, seed, person]))
         for person, age in enumerate(ages)
     ]
-    write_frames = _write_video if video else _write_array
+    write_frames = write_grey_video if video else _write_array
 
     def write(number: int, path: Path) -> None:
         person, action, posture, _ = plan[number]
@@ -205,7 +205,8 @@ def _write_array(clip: np.ndarray, path: Path) -> None:
         np.save(file, clip)
 
 
-def _write_video(clip: np.ndarray, path: Path) -> None:
+def write_grey_video(clip: np.ndarray, path: Path) -> None:
+    """Write uint8 [frames, h, w] as a Motion-JPEG AVI; `path` may have another ending."""
     size = clip.shape[2], clip.shape[1]
     # OpenCV goes by the ending, which the temporary `path` does not have.
     named = path.with_name(f"{path.name}.avi")

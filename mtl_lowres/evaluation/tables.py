@@ -7,6 +7,7 @@ from mtl_lowres.evaluation.classification import format_mean_std
 _METRICS = (
     "macro_f1",
     "accuracy",
+    "top5_accuracy",
     "one_vs_rest_accuracy",
     "mae_years",
     "cs@5",

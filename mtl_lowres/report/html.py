@@ -137,6 +137,8 @@ def _task_section(run: RunFolder, task: str) -> str:
         parts.append(_classes_section(f"{task} on {split}", figures))
     if figures.get("n") and "mae_by_band" in figures:
         parts.append(_ages_section(run, task, f"{task} on {split}", figures))
+    if figures.get("by_length"):
+        parts.append(_lengths_section(f"{task} on {split}", figures["by_length"]))
     return "".join(parts)
 
 
@@ -168,6 +170,16 @@ def _ages_section(run: RunFolder, task: str, where: str, figures: Mapping) -> st
         ages = rows[columns].apply(pd.to_numeric, errors="coerce").dropna().to_numpy()
         html += sections.plot(task_plots.ages_figure(*ages.T, f"{where}: predicted and true"))
     return html
+
+
+def _lengths_section(where: str, buckets: Sequence[Mapping]) -> str:
+    names = [name for name in buckets[0] if name in sections.METRIC_MEANINGS]
+    figure = task_plots.lengths_figure(buckets, names[0], f"{where}: by length of the video")
+    rows = [
+        [task_plots.extent(bucket), bucket["n"], *(sections.number(bucket[name]) for name in names)]
+        for bucket in buckets
+    ]
+    return sections.plot(figure) + sections.table(["frames (or units)", "samples", *names], rows)
 
 
 def _history_section(run: RunFolder) -> str:

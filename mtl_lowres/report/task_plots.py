@@ -66,6 +66,34 @@ def age_bands_figure(bands: Sequence[Mapping], title: str = "Error by age") -> g
     return finish(figure, title, height=360)
 
 
+def lengths_figure(buckets: Sequence[Mapping], metric: str, title: str) -> go.Figure:
+    """Return a figure of shorter and longer videos as bars.
+
+    Args:
+        buckets: dicts with "shortest", "longest" (frames), "n" (samples) and the metric.
+        metric: name of a figure in every bucket.
+        title: title of the figure.
+    """
+    figure = go.Figure(
+        go.Bar(
+            x=[extent(bucket) for bucket in buckets],
+            y=[bucket[metric] for bucket in buckets],
+            text=[f"n={bucket['n']}" for bucket in buckets],
+            marker={"color": SKY},
+            hovertemplate="%{x} frames: %{y:.3f}, %{text}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title_text="frames of the video (or units)", type="category")
+    figure.update_yaxes(title_text=metric, rangemode="tozero")
+    return finish(figure, title, height=340)
+
+
+def extent(bucket: Mapping) -> str:
+    """Return the lengths in a bucket as text, such as "12–40"."""
+    lengths = bucket["shortest"], bucket["longest"]
+    return "–".join(map(str, dict.fromkeys(lengths)))
+
+
 def weights_figure(weights: Mapping[str, ArrayLike], title: str = "Task weights") -> go.Figure:
     """Return the weight of every task's loss over the epochs.
 

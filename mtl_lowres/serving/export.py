@@ -1,14 +1,13 @@
 """SavedModels that answer float images or clips and encoded files, in plain TensorFlow."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from mtl_lowres.data.decode import MAX_PIXELS, decode_image, tolerant_map
-from mtl_lowres.data.degrade import Recipe, parse_recipe, sample_seed
+from mtl_lowres.data.decode import MAX_PIXELS
+from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.errors import InputError
 from mtl_lowres.files import replacing, write_json
 from mtl_lowres.model import MultiTaskModel
@@ -19,6 +18,10 @@ from mtl_lowres.serving.calibrated import (
     mirrored_embedding,
     value_for,
 )
+from mtl_lowres.serving.encoded import EncodedFiles, flow_of, why_not_encoded
+
+# What an input is, by the rank of its shape.
+_ITEMS = {2: "unit", 3: "image", 4: "clip"}
 
 
 def export(
@@ -41,10 +44,15 @@ def export(
 
     Those of a model of clips of T frames are
 
-    - `serving_default`: `clips` float32 [n, T, h, w, 3], likewise;
+    - `serving_default`: `clips` float32 [n, T, h, w, 3], likewise; [n, T, h, w, 5] where the
+      model takes optical flow (see `parse_clip`);
     - `clip_bytes`: `clip_bytes` string [n, T], the frames of each clip as encoded files. `ok` is
       false for a clip with a frame that cannot be used. Which T frames of a video to send is the
-      caller's choice; `labels.json` names the rule that the model was trained with.
+      caller's choice; `labels.json` names the rule that the model was trained with. The flow of
+      `farneback` is computed in the graph; with other flow there is no `clip_bytes`.
+
+    A model of stored unit features has `serving_default` alone: `units` float32 [n, units, d].
+    Where a signature is missing, `labels.json` says why under `left_out`.
 
     A task with classes answers `<task>_probabilities` float32 [n, classes], `<task>_class` int64
     [n] and `<task>_label` string [n]; age answers `<task>_years` float32 [n], and
@@ -73,69 +81,79 @@ def export(
         The version folder. It appears whole or not at all.
 
     Raises:
-        InputError: no recipe is known, or it does not give the size that the network sees.
+        InputError: no recipe is known, it does not give the size that the network sees, or one is
+            given where encoded files cannot be read.
     """
+    left_out = why_not_encoded(model.description)
+    files = None if left_out else _encoded_files(model, degrade, max_pixels)
+    if left_out and degrade:
+        raise InputError(f"degrade={degrade!r} is for encoded files, but {left_out}: leave it out")
+    module = _Served(model, files)
+    version_dir = _next_version(Path(out_dir))
+    with replacing(version_dir) as temporary:
+        tf.saved_model.save(module, str(temporary), signatures=module.functions)
+        write_json(temporary / "labels.json", _labels(model, files, left_out))
+    return version_dir
+
+
+def _encoded_files(model: MultiTaskModel, degrade: str | None, max_pixels: int) -> EncodedFiles:
+    """Return what reads encoded files for a model."""
     text = degrade or model.description.get("degrade")
     if not text:
         raise InputError("the model knows no degradation recipe: name one, such as 'area(16)'")
     recipe = parse_recipe(text)
-    size = tuple(model.description["input_shape"][-3:-1])
-    if recipe.output_size(None, None) != size:
+    shape = tuple(model.description["input_shape"])
+    if recipe.output_size(None, None) != shape[-3:-1]:
         raise InputError(
             f"the recipe {recipe.text!r} gives images of {recipe.output_size(None, None)}, but the "
-            f"network takes {size}"
+            f"network takes {shape[-3:-1]}"
         )
-    module = _Served(model, recipe, max_pixels)
-    signatures = {"serving_default": module.floats, module.encoded_name: module.encoded}
-    if module.verify is not None:
-        signatures["verify"] = module.verify
-    version_dir = _next_version(Path(out_dir))
-    with replacing(version_dir) as temporary:
-        tf.saved_model.save(module, str(temporary), signatures=signatures)
-        write_json(temporary / "labels.json", _labels(model, recipe, size))
-    return version_dir
+    return EncodedFiles(recipe, shape, flow_of(model.description), max_pixels)
 
 
 class _Served(tf.Module):
-    """The variables and the functions of an exported model."""
+    """The variables and the functions of an exported model.
 
-    def __init__(self, model: MultiTaskModel, recipe: Recipe, max_pixels: int):
+    Attributes:
+        functions: by the name of their signature; without `files` only the one that takes floats.
+    """
+
+    def __init__(self, model: MultiTaskModel, files: EncodedFiles | None):
         super().__init__()
         # Only the variables are tracked: a tracked Keras model would be saved a second time, in
         # Keras's own format.
         self.model_variables = model.variables
         shape = tuple(model.description["input_shape"])
-        item = "clip" if len(shape) == 4 else "image"
-        self.encoded_name = f"{item}_bytes"
+        item = _ITEMS[len(shape)]
+        # Stored features have no size, and so no calibration by it.
         own_side = min(shape[-3:-1])
 
         def answer_floats(inputs):
             return _answers(model, inputs, tf.fill(tf.shape(inputs)[:1], own_side))
 
         def answer_encoded(contents):
-            inputs, sides, ok = _read(contents, recipe, shape, max_pixels)
+            inputs, sides, ok = files.read(contents)
             answers = _answers(model, inputs, sides)
             return {name: _blank_where_bad(value, ok) for name, value in answers.items()} | {
                 "ok": ok
             }
 
         floats = tf.TensorSpec((None, *shape), tf.float32, name=f"{item}s")
-        encoded = tf.TensorSpec((None, *shape[:-3]), tf.string, name=self.encoded_name)
-        self.floats = tf.function(answer_floats, input_signature=[floats])
-        self.encoded = tf.function(answer_encoded, input_signature=[encoded])
-        task = embedding_task(model)
-        self.verify = None
-        if task is not None and entries_of(model, "threshold", task):
-            self.verify = _verifier(model, task, recipe, max_pixels)
+        self.functions = {"serving_default": tf.function(answer_floats, input_signature=[floats])}
+        if files is not None:
+            name = f"{item}_bytes"
+            self.functions[name] = tf.function(answer_encoded, input_signature=[files.spec(name)])
+            task = embedding_task(model)
+            if task is not None and entries_of(model, "threshold", task):
+                self.functions["verify"] = _verifier(model, task, files)
 
 
-def _verifier(model: MultiTaskModel, task: str, recipe: Recipe, max_pixels: int) -> Callable:
+def _verifier(model: MultiTaskModel, task: str, files: EncodedFiles) -> Callable:
     """Return the function that tells whether each two encoded items show one person."""
-    shape = tuple(model.description["input_shape"])
     entries = entries_of(model, "threshold", task)
 
     def embedded(contents):
-        inputs, sides, ok = _read(contents, recipe, shape, max_pixels)
+        inputs, sides, ok = files.read(contents)
         embeddings = _for_any_batch(lambda x: mirrored_embedding(model, task, x), inputs)
         return tf.math.l2_normalize(embeddings, axis=1), sides, ok
 
@@ -150,48 +168,7 @@ def _verifier(model: MultiTaskModel, task: str, recipe: Recipe, max_pixels: int)
         threshold = value_for(entries, "threshold", tf.minimum(sides_a, sides_b))
         return {"similarity": similarity, "same": ok & (similarity >= threshold), "ok": ok}
 
-    specs = [tf.TensorSpec((None, *shape[:-3]), tf.string, name=n) for n in ("first", "second")]
-    return tf.function(verify, input_signature=specs)
-
-
-def _read(
-    contents: tf.Tensor, recipe: Recipe, shape: tuple[int, ...], max_pixels: int
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Decode and degrade encoded images [n], or the frames of clips [n, t].
-
-    Returns:
-        What the network takes, float32 [n, *shape]; the shorter side of each image, or of each
-        clip's first frame, int32 [n]; and ok, bool [n].
-    """
-
-    def degraded(contents, seed):
-        image = decode_image(contents, max_pixels=max_pixels)
-        return recipe(image, seed), tf.reduce_min(tf.shape(image)[:2])
-
-    def read(item):
-        contents, position = item
-        seed = sample_seed(0, 0, position)
-        if contents.shape.rank == 0:
-            pixels, side = degraded(contents, seed)
-        else:
-            # One frame after the other, so that only one is in memory at its full size.
-            pixels, sides = tf.map_fn(
-                lambda frame: degraded(frame, seed),
-                contents,
-                fn_output_signature=(
-                    tf.TensorSpec(shape[1:], tf.float32),
-                    tf.TensorSpec([], tf.int32),
-                ),
-                parallel_iterations=1,
-            )
-            side = sides[0]
-        pixels = tf.ensure_shape(pixels, shape)
-        # One tensor an item: the pixels, and behind them the side.
-        return tf.concat([tf.reshape(pixels, [-1]), [tf.cast(side, tf.float32)]], axis=0)
-
-    items = contents, tf.range(tf.shape(contents)[0])
-    packed, ok = tolerant_map(read, items, [math.prod(shape) + 1])
-    return tf.reshape(packed[:, :-1], [-1, *shape]), tf.cast(packed[:, -1], tf.int32), ok
+    return tf.function(verify, input_signature=[files.spec("first"), files.spec("second")])
 
 
 def _for_any_batch(function: Callable, inputs: tf.Tensor):
@@ -223,11 +200,17 @@ def _blank_where_bad(value: tf.Tensor, ok: tf.Tensor) -> tf.Tensor:
     return tf.where(mask, value, blank)
 
 
-def _labels(model: MultiTaskModel, recipe: Recipe, size: tuple[int, int]) -> dict:
-    shape = model.description["input_shape"]
-    labels = {"degrade": recipe.text, "input_height": size[0], "input_width": size[1]}
+def _labels(model: MultiTaskModel, files: EncodedFiles | None, left_out: str | None) -> dict:
+    shape, clip = (model.description.get(name) for name in ("input_shape", "clip"))
+    labels = {"degrade": files.recipe.text if files else model.description.get("degrade")}
+    if len(shape) > 2:
+        labels |= {"input_height": shape[-3], "input_width": shape[-2]}
     if len(shape) == 4:
-        labels |= {"frames": shape[0], "clip": model.description.get("clip")}
+        labels |= {"frames": shape[0], "clip": clip}
+    elif len(shape) == 2:
+        labels |= {"units": shape[0], "clip": clip}
+    if left_out:
+        labels["left_out"] = {f"{_ITEMS[len(shape)]}_bytes": left_out}
     labels["tasks"] = {task: _label(model, task) for task in model.heads}
     if calibration := model.description.get("calibration"):
         labels["calibration"] = calibration

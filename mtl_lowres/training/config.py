@@ -7,10 +7,11 @@ from mtl_lowres.data.recipe import Call, parse_calls
 from mtl_lowres.errors import InputError
 from mtl_lowres.heads import Head
 from mtl_lowres.registry import HEADS
+from mtl_lowres.training.coupling_options import parse_coupling, parse_siamese
 from mtl_lowres.training.settings import Settings, require
 from mtl_lowres.trunks import TRUNKS
 
-OPTIMIZERS = ("adam", "adamw", "lazyadam", "sgd")
+OPTIMIZERS = ("adam", "adamw", "lazyadam", "rmsprop", "sgd")
 SCHEDULES = ("cosine", "constant")
 
 
@@ -35,10 +36,18 @@ class TrainConfig(Settings):
         heads: task -> head with its options, such as `{"posture": "posture(loss='nll')"}`; a task
             without an entry gets the head of its own name, or `attribute` where there is none.
         degrade: degradation recipe; decides the size of what the model sees.
+        coupled: recipe of a second sample of each training row, usually of a higher resolution,
+            with the same size as that of `degrade`; validation and test see `degrade` alone (see
+            `training.coupling`). With `siamese`, the recipe of the views instead. Empty for none.
+        coupling: `"full"`, or `"semi(0, 0.25, 0.5, 0.75)"` for a network of its own, in training,
+            for the samples by `coupled`, with those shares of the filters in common.
+        siamese: such as `"contrastive(views=4, weight=0.5, margin=1.0)"`: each training row gives
+            so many draws of its random recipe or augmentation in a batch, whose features are
+            pulled together; empty for none.
         clip: which frames of a video are seen, such as `"uniform(15)"`; empty for images.
         augment: augmentation of the training images, or empty.
         epochs: passes over the training rows.
-        batch_size: images a step.
+        batch_size: rows a step.
         optimizer: one of `OPTIMIZERS`.
         learning_rate: highest learning rate.
         schedule: `"cosine"` (to zero at the last step) or `"constant"`.
@@ -79,6 +88,9 @@ class TrainConfig(Settings):
     teacher_temperature: float = 1.0
     heads: dict[str, str] = field(default_factory=dict)
     degrade: str = "area(16)"
+    coupled: str = ""
+    coupling: str = "full"
+    siamese: str = ""
     clip: str = ""
     augment: str = ""
     epochs: int = 60
@@ -139,6 +151,7 @@ class TrainConfig(Settings):
         unknown = set(self.heads) - set(self.tasks)
         require(not unknown, "heads", sorted(unknown), f"the tasks are {list(self.tasks)}")
         self._check_teacher()
+        self._check_coupling()
 
     def _check_teacher(self) -> None:
         views, share = self.teacher_views, self.teacher_share
@@ -156,6 +169,22 @@ class TrainConfig(Settings):
         for name in ("teacher_views", "teacher_share"):
             value = getattr(self, name)
             require(self.teacher or not value, name, value, "name the teacher's folder, teacher=")
+
+    def _check_coupling(self) -> None:
+        semi = bool(parse_coupling(self.coupling))
+        if self.siamese:
+            parse_siamese(self.siamese)
+        require(self.coupled or not semi, "coupling", self.coupling, "name a recipe, coupled=")
+        require(not (semi and self.siamese), "siamese", self.siamese, "use coupling='full'")
+        for name in ("coupled", "siamese"):
+            value = getattr(self, name)
+            require(not (self.teacher and value), name, value, "leave it or teacher out")
+        require(
+            not self.transfer or not (semi or self.siamese),
+            "transfer",
+            self.transfer,
+            "the trunk then learns nothing: leave out siamese and semi",
+        )
 
     @property
     def embedding_tasks(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from mtl_lowres.errors import InputError
 from mtl_lowres.files import replacing
+from mtl_lowres.model import MultiTaskModel
 from mtl_lowres.training.checkpoint import Checkpoints
 from mtl_lowres.training.config import TrainConfig
 from mtl_lowres.training.evaluate import Evaluator, mean_skill
@@ -33,6 +34,7 @@ class EpochLog(tf.keras.callbacks.Callback):
     """Keeps the history, the checkpoints and the best epoch of a run.
 
     Attributes:
+        kept: the model that is validated; what is trained may be larger (see `training.coupling`).
         state: what a checkpoint remembers beside the variables: `history` (one dict an epoch),
             `best_epoch` (number of epochs finished when it was reached), `best_value`, `stopped`.
     """
@@ -41,6 +43,7 @@ class EpochLog(tf.keras.callbacks.Callback):
         self,
         config: TrainConfig,
         run_dir: Path,
+        kept: MultiTaskModel,
         checkpoints: Checkpoints,
         validation: Evaluator | None,
         average: WeightAverage | None,
@@ -49,6 +52,7 @@ class EpochLog(tf.keras.callbacks.Callback):
         super().__init__()
         self.config = config
         self.run_dir = run_dir
+        self.kept = kept
         self.checkpoints = checkpoints
         self.validation = validation
         self.average = average
@@ -115,9 +119,9 @@ class EpochLog(tf.keras.callbacks.Callback):
         if self.validation is None:
             return {}
         with self.average.applied() if self.average else nullcontext():
-            rows, outputs = self.validation.outputs(self.model)
-            figures = self.validation.metrics_of(self.model, rows, outputs, bootstrap=0)
-            losses = self.validation.losses(self.model, rows, outputs)
+            rows, outputs = self.validation.outputs(self.kept)
+            figures = self.validation.metrics_of(self.kept, rows, outputs, bootstrap=0)
+            losses = self.validation.losses(self.kept, rows, outputs)
         row = {"val_loss": sum(losses.values()), "val_skill": mean_skill(figures)}
         if len(losses) > 1:
             row |= {f"val_{task}_loss": loss for task, loss in losses.items()}

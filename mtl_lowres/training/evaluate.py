@@ -1,14 +1,20 @@
 """What a model answers on the rows of a manifest, as arrays, figures and a table."""
 
+import functools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
+from mtl_lowres.data.clip_lengths import clip_lengths
+from mtl_lowres.data.clip_views import view_of
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.pipeline import make_dataset
+from mtl_lowres.errors import InputError
 from mtl_lowres.evaluation.classification import UNLABELLED, classification_metrics
 from mtl_lowres.evaluation.imitation import cosines, imitation_metrics
+from mtl_lowres.evaluation.length_buckets import by_length
 from mtl_lowres.evaluation.regression import regression_metrics
 from mtl_lowres.heads import Head
 from mtl_lowres.model import MultiTaskModel
@@ -21,11 +27,16 @@ _IDENTIFYING = ("path", "start", "stop", "split", "subject")
 class Evaluator:
     """Measures models on one set of rows, which are decoded once.
 
+    With several views of each clip, every file is decoded once a view, and what the network puts
+    out for them is averaged, whatever the head: class probabilities (an SVM's scores), embeddings,
+    and the numbers or distributions that ages are read from.
+
     Args:
         manifest: the rows to measure on.
         degrade: degradation recipe of the images.
         batch_size: images or clips a step.
         clip: which frames of a video are seen; None for images.
+        views: of each clip, see `view_of`; 1 is the clip itself.
         seed: of a random recipe.
         cache: `"memory"`, `"disk"` (in `cache_dir`) or `"none"`.
         cache_dir: folder of the disk cache.
@@ -34,6 +45,9 @@ class Evaluator:
             imitates them are measured; a task without them is not.
         bad_files: collects what cannot be decoded.
         progress: show a progress bar while files are decoded.
+
+    Raises:
+        InputError: if there are to be several views of images.
     """
 
     def __init__(
@@ -43,6 +57,7 @@ class Evaluator:
         batch_size: int = 256,
         *,
         clip: str | None = None,
+        views: int = 1,
         seed: int = 0,
         cache: str = "memory",
         cache_dir=None,
@@ -53,43 +68,40 @@ class Evaluator:
     ):
         self.manifest = manifest.reset_index(drop=True)
         self.embeddings = embeddings or {}
-        self._iterator = None
-        self._dataset = make_dataset(
-            self.manifest.assign(**{_ROW: np.arange(len(manifest))}),
-            [_ROW],
-            degrade=degrade,
-            clip=clip,
-            batch_size=batch_size,
-            seed=seed,
-            cache=cache,
-            cache_dir=cache_dir,
-            fast_decode=fast_decode,
-            bad_files=bad_files,
-            progress=progress,
-        )
+        if views != 1 and not clip:
+            raise InputError(f"views={views!r} are of clips, but images are measured: leave it out")
+        self._clip = clip
+        options = {
+            "batch_size": batch_size,
+            "seed": seed,
+            "cache": cache,
+            "cache_dir": cache_dir,
+            "fast_decode": fast_decode,
+            "bad_files": bad_files,
+            "progress": progress,
+        }
+        rows = self.manifest.assign(**{_ROW: np.arange(len(manifest))})
+        texts = [view_of(clip, view, views) for view in range(views)] if clip else [None]
+        self._views = [
+            _Passes(make_dataset(rows, [_ROW], degrade=degrade, clip=text, **options))
+            for text in texts
+        ]
 
     def outputs(self, model: MultiTaskModel) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return the rows that could be decoded and the model's output of each task for them."""
-        rows, outputs = [], {task: [] for task in model.heads}
-        for images, labels, _ in self._batches():
-            rows.append(labels[_ROW].numpy())
-            for task, output in model.forward(images).items():
-                outputs[task].append(output.numpy())
-        return np.concatenate(rows), {task: np.concatenate(o) for task, o in outputs.items()}
+        views = [_outputs(model, batches) for batches in self._views]
+        # A file may end before what one of the views wants of it.
+        rows = functools.reduce(np.intersect1d, (rows for rows, _ in views))
+        outputs = {}
+        for task in model.heads:
+            of_views = [of_task[task][np.isin(own, rows)] for own, of_task in views]
+            outputs[task] = np.mean(of_views, axis=0) if len(of_views) > 1 else of_views[0]
+        return rows, outputs
 
-    def _batches(self) -> Iterator:
-        """Yield the batches, through one iterator for all calls where their number is known.
-
-        A new one costs more than a pass over a few thousand tiny images, after every epoch.
-        """
-        count = int(self._dataset.cardinality())
-        if count < 1:
-            yield from self._dataset
-            return
-        if self._iterator is None:
-            self._iterator = iter(self._dataset.repeat())
-        for _ in range(count):
-            yield next(self._iterator)
+    @functools.cached_property
+    def lengths(self) -> np.ndarray | None:
+        """Frames of each row's video, or units of features, float64 [rows]; None for images."""
+        return clip_lengths(self.manifest, self._clip) if self._clip else None
 
     def _measurable(self, model: MultiTaskModel) -> list[tuple[str, Head]]:
         """Return the tasks and heads but those that only embed, where no teacher is known."""
@@ -116,12 +128,13 @@ class Evaluator:
         return self.metrics_of(model, rows, outputs, bootstrap)
 
     def metrics_of(self, model, rows, outputs, bootstrap: int = 1000) -> dict[str, dict]:
-        """Return the figures of outputs that `outputs` returned."""
-        subjects = None
-        if "subject" in self.manifest:
-            subjects = self.manifest["subject"].iloc[rows].to_numpy()
+        """Return the figures of outputs that `outputs` returned.
+
+        Those of clips whose lengths differ have `by_length` too, the figures of the shorter and of
+        the longer videos; see `mtl_lowres.evaluation.length_buckets.by_length`.
+        """
         figures = {}
-        for task, head in self._measurable(model):
+        for task, _ in self._measurable(model):
             truth = self.truth(rows, task)
             if np.isnan(truth).all():
                 continue
@@ -129,19 +142,32 @@ class Evaluator:
                 figures[task] = imitation_metrics(
                     outputs[task], truth, directions=not learns_distances(model, task)
                 )
-            elif head.classes is None:
-                figures[task] = regression_metrics(
-                    truth, head.values(outputs[task]), subjects=subjects, bootstrap=bootstrap
-                )
-            else:
-                figures[task] = classification_metrics(
-                    np.nan_to_num(truth, nan=UNLABELLED).astype(np.int64),
-                    head.probabilities(outputs[task]),
-                    subjects=subjects,
-                    class_names=model.class_names.get(task),
-                    bootstrap=bootstrap,
-                )
+                continue
+            measure = functools.partial(self._task_metrics, model, task, rows, outputs[task])
+            figures[task] = measure(bootstrap)
+            if self.lengths is not None:
+                lengths = np.where(np.isnan(truth), np.nan, self.lengths[rows])
+                if buckets := by_length(lengths, functools.partial(measure, 0)):
+                    figures[task]["by_length"] = buckets
         return figures
+
+    def _task_metrics(self, model, task, rows, outputs, bootstrap, places=slice(None)) -> dict:
+        """Return the figures of a task for all of `rows`, or for some places among them."""
+        head, rows, outputs = model.heads[task], rows[places], outputs[places]
+        truth, subjects = self.truth(rows, task), None
+        if "subject" in self.manifest:
+            subjects = self.manifest["subject"].iloc[rows].to_numpy()
+        if head.classes is None:
+            return regression_metrics(
+                truth, head.values(outputs), subjects=subjects, bootstrap=bootstrap
+            )
+        return classification_metrics(
+            np.nan_to_num(truth, nan=UNLABELLED).astype(np.int64),
+            head.probabilities(outputs),
+            subjects=subjects,
+            class_names=model.class_names.get(task),
+            bootstrap=bootstrap,
+        )
 
     def losses(self, model: MultiTaskModel, rows, outputs) -> dict[str, float]:
         """Return the mean loss of each task over the rows that have its label."""
@@ -178,6 +204,38 @@ class Evaluator:
                 table[f"{task}_prediction"] = [answer["label"] for answer in answers]
                 table[f"{task}_confidence"] = [round(answer["confidence"], 6) for answer in answers]
         return table
+
+
+class _Passes:
+    """The batches of a dataset, gone through once for every `iter`.
+
+    A new iterator costs more than a pass over a few thousand tiny images, after every epoch: where
+    the number of batches is known, there is one for all passes.
+    """
+
+    def __init__(self, dataset: tf.data.Dataset):
+        self._dataset = dataset
+        self._count = int(dataset.cardinality())
+        self._iterator = None
+
+    def __iter__(self) -> Iterator:
+        if self._count < 1:
+            yield from self._dataset
+            return
+        if self._iterator is None:
+            self._iterator = iter(self._dataset.repeat())
+        for _ in range(self._count):
+            yield next(self._iterator)
+
+
+def _outputs(model: MultiTaskModel, batches: _Passes) -> tuple[np.ndarray, dict]:
+    """Return the rows, ascending, and the model's output of each task for them."""
+    rows, outputs = [], {task: [] for task in model.heads}
+    for images, labels, _ in batches:
+        rows.append(labels[_ROW].numpy())
+        for task, output in model.forward(images).items():
+            outputs[task].append(output.numpy())
+    return np.concatenate(rows), {task: np.concatenate(o) for task, o in outputs.items()}
 
 
 def mean_skill(figures: dict[str, dict]) -> float:

@@ -16,7 +16,8 @@ def make_optimizer(
     """Return the optimiser of a run; its schedule depends on its step counter alone.
 
     `lazyadam` is TensorFlow Addons' Adam that leaves rows without a gradient untouched; `sgd` has
-    Nesterov momentum 0.9. `adamw` decays no bias and no scale or offset of a normalisation.
+    Nesterov momentum 0.9; `rmsprop` is PyTorch's. `adamw` decays no bias and no scale or offset of
+    a normalisation.
 
     Args:
         config: the settings.
@@ -29,6 +30,9 @@ def make_optimizer(
         return tf.keras.optimizers.Adam(rate, global_clipnorm=clip)
     if config.optimizer == "sgd":
         return tf.keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, global_clipnorm=clip)
+    if config.optimizer == "rmsprop":
+        # PyTorch's default of 1e-8 is added to the root, which Keras takes of the sum.
+        return tf.keras.optimizers.RMSprop(rate, rho=0.99, epsilon=1e-16, global_clipnorm=clip)
     if config.optimizer == "lazyadam":
         # Imported here: TensorFlow Addons is at its end of life and slow to load.
         import tensorflow_addons as tfa

@@ -10,12 +10,12 @@ import tensorflow as tf
 
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.manifest import task_classes, write_manifest
-from mtl_lowres.data.pipeline import make_dataset
 from mtl_lowres.errors import InputError
 from mtl_lowres.files import replacing, write_json
 from mtl_lowres.model import save_model
 from mtl_lowres.training.checkpoint import Checkpoints
 from mtl_lowres.training.config import TrainConfig
+from mtl_lowres.training.coupling import check_coupling, training_dataset, training_model
 from mtl_lowres.training.epochs import EpochLog
 from mtl_lowres.training.evaluate import Evaluator
 from mtl_lowres.training.guidance import (
@@ -70,6 +70,7 @@ def train(
     # Before anything is written, so that a setting that cannot be used leaves no folder behind.
     _make_deterministic(config.seed)
     model = new_model(config, manifest)
+    check_coupling(config, model)
     if not (run_dir / "checkpoints").exists():
         if config.start:
             start_from(model, config.start)
@@ -153,18 +154,19 @@ def _fit(model, config, manifest, validation, run_dir, teacher, bad_files, progr
     """Train from the last checkpoint on, leave the chosen weights in the model, return the log."""
     rows = training_rows(manifest, config)
     steps = math.ceil(len(rows) / config.batch_size)
-    optimizer = make_optimizer(config, steps, model.trunk.trainable_variables)
-    model.compile(optimizer, weighting=config.weighting)
-    if isinstance(model.optimizer, tf.keras.optimizers.Optimizer):
+    trained = training_model(config, model)
+    optimizer = make_optimizer(config, steps, trained.trunk.trainable_variables)
+    trained.compile(optimizer, weighting=config.weighting)
+    if isinstance(trained.optimizer, tf.keras.optimizers.Optimizer):
         # Restoring needs its variables; those of TensorFlow Addons restore when they are made.
-        model.optimizer.build(model.trainable_variables)
-    average = WeightAverage(config.ema, model.weights) if config.ema else None
-    tracked = {"model": model, "optimizer": model.optimizer, "weighting": model.weighting}
+        trained.optimizer.build(trained.trainable_variables)
+    average = WeightAverage(config.ema, trained.weights) if config.ema else None
+    tracked = {"model": trained, "optimizer": trained.optimizer, "weighting": trained.weighting}
     if average:
         tracked["average"] = average.variables
     checkpoints = Checkpoints(run_dir / "checkpoints", **tracked)
 
-    log = EpochLog(config, run_dir, checkpoints, validation, average, progress)
+    log = EpochLog(config, run_dir, model, checkpoints, validation, average, progress)
     done = checkpoints.last()
     if done:
         log.state = checkpoints.restore(done)
@@ -174,6 +176,7 @@ def _fit(model, config, manifest, validation, run_dir, teacher, bad_files, progr
         dataset = _training_data(
             config,
             rows,
+            model,
             teacher,
             classes=task_classes(manifest, config.labelled_tasks),
             first_epoch=done,
@@ -184,7 +187,9 @@ def _fit(model, config, manifest, validation, run_dir, teacher, bad_files, progr
         callbacks = [*([average] if average else []), log]
         if config.tensorboard:
             callbacks.append(tf.keras.callbacks.TensorBoard(str(run_dir / "tensorboard")))
-        model.fit(dataset, initial_epoch=done, epochs=config.epochs, callbacks=callbacks, verbose=0)
+        trained.fit(
+            dataset, initial_epoch=done, epochs=config.epochs, callbacks=callbacks, verbose=0
+        )
     if checkpoints.last() != log.state["best_epoch"]:
         checkpoints.restore(log.state["best_epoch"])
     if average:
@@ -192,22 +197,10 @@ def _fit(model, config, manifest, validation, run_dir, teacher, bad_files, progr
     return log.state
 
 
-def _training_data(config, rows, teacher, **options) -> tf.data.Dataset:
+def _training_data(config, rows, model, teacher, **options) -> tf.data.Dataset:
     if teacher:
         return guided_dataset(rows, config, teacher, **options)
-    return make_dataset(
-        rows,
-        config.tasks,
-        degrade=config.degrade,
-        clip=config.clip or None,
-        batch_size=config.batch_size,
-        training=True,
-        seed=config.seed,
-        augment=config.augment or None,
-        cache=config.cache,
-        fast_decode=config.fast_decode,
-        **options,
-    )
+    return training_dataset(rows, config, model, **options)
 
 
 def _evaluator(config, manifest, split, run_dir, teacher, bad_files, progress) -> Evaluator | None:

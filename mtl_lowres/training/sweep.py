@@ -6,9 +6,11 @@ import pandas as pd
 import tensorflow as tf
 from tqdm import tqdm
 
+from mtl_lowres.data.clips import parse_clip
 from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.resample import KERNELS
+from mtl_lowres.data.units import UnitSequence
 from mtl_lowres.datasets.pairs import pair_rows
 from mtl_lowres.errors import InputError
 from mtl_lowres.evaluation.pair_checks import check_folds
@@ -37,7 +39,8 @@ def sweep(
     """Measure models on the same rows, brought to one resolution after the other.
 
     What a probe is, `mtl_lowres.evaluation.sweep.probe_recipe` says. Rows that cannot be decoded
-    are left out and counted. Models that see a probe alike share its decoded images.
+    are left out and counted. Models that see a probe alike share its decoded images. Optical flow
+    is computed on the images of the probe.
 
     Args:
         models: name -> model; of clips too, by the rule that the model was trained with.
@@ -55,8 +58,8 @@ def sweep(
         `mae_years` of ages, and of pairs (task `verification`) the accuracy over folds and `auc`.
 
     Raises:
-        InputError: if a size or kernel cannot be used, no file can be decoded, or no row has a
-            label of any model's task.
+        InputError: if a size or kernel cannot be used, a model reads stored flow or features, no
+            file can be decoded, or no row has a label of any model's task.
 
     Example:
         >>> sweep({"a": load_model("runs/a")}, test_rows, [(16, 16), (8, 8)], ["area", "bicubic"])
@@ -99,11 +102,24 @@ def model_probe(model: MultiTaskModel, size: tuple[int, int], kernel: str = "are
 
 
 def _check_probes(models: Mapping, probes: Sequence[tuple[str, tuple[int, int]]]) -> None:
+    for run, model in models.items():
+        if reason := _why_no_probe(model.description.get("clip")):
+            raise InputError(f"{run} cannot be measured over resolutions: {reason}; leave it out")
     for kernel, size in probes:
         if kernel not in KERNELS:
             raise InputError(f"unknown kernel {kernel!r}: known are {', '.join(KERNELS)}")
         for model in models.values():
             parse_recipe(model_probe(model, size, kernel))
+
+
+def _why_no_probe(clip: str | None) -> str | None:
+    """Return why a model of such clips sees nothing of a probe's resolution, or None."""
+    sampling = parse_clip(clip) if clip else None
+    if isinstance(sampling, UnitSequence):
+        return f"{clip!r} reads stored features, which were made at one resolution"
+    if sampling and sampling.flow and sampling.flow.compute is None:
+        return f"{clip!r} reads stored flow, which was made at one resolution"
+    return None
 
 
 def _check_labels(models: Mapping, manifest: pd.DataFrame) -> None:

@@ -9,16 +9,14 @@ from mtl_lowres.layers import (
     TURNS,
     FoldFrames,
     MeanOfViews,
-    MeanOverFrames,
     TurnedViews,
     UnfoldFrames,
 )
 from mtl_lowres.registry import TRUNKS
 from mtl_lowres.trunks.clip_input import clip_input
+from mtl_lowres.trunks.frame_stacks import convolve_images, stack_frames
 
 _SMALLEST_SIDE = 8
-# Short runs need statistics of the latest steps, not of the first epochs.
-_NORM_MOMENTUM = 0.95
 
 
 @TRUNKS.register("clipnet")
@@ -71,10 +69,11 @@ def clipnet(
         x = tf.keras.layers.Reshape((1, *input_shape), name=f"{name}_frame")(x)
     if turned_views:
         x = TurnedViews(name=f"{name}_turned")(x)
-    x = _stack_frames(x, stack, f"{name}_stack")
+    x = stack_frames(x, stack, f"{name}_stack")
     steps = frames // stack
     x = FoldFrames(name=f"{name}_fold")(x)
-    x = _look(x, filters, name)
+    x = convolve_images(x, filters, name)  # 16x16 -> 8x8 -> 4x4 -> 2x2
+    x = tf.keras.layers.Flatten(name=f"{name}_flatten")(x)
     x = tf.keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
     x = tf.keras.layers.Dense(units, activation="relu", name=f"{name}_fc")(x)
     x = UnfoldFrames(steps, name=f"{name}_unfold")(x)
@@ -84,35 +83,6 @@ def clipnet(
     if turned_views:
         x = MeanOfViews(TURNS, name=f"{name}_mean")(x)
     return tf.keras.Model(clip, x, name=name)
-
-
-def _stack_frames(clip: tf.Tensor, stack: int, name: str) -> tf.Tensor:
-    """Return [n, t / stack, h, w, (stack + 1) c]: successive frames, and the mean of the clip."""
-    frames, height, width, channels = clip.shape[1:]
-    steps = frames // stack
-    x = tf.keras.layers.Reshape((steps, stack, height, width, channels), name=f"{name}_split")(clip)
-    x = tf.keras.layers.Permute((1, 3, 4, 2, 5), name=f"{name}_order")(x)
-    x = tf.keras.layers.Reshape((steps, height, width, stack * channels), name=f"{name}_join")(x)
-    mean = MeanOverFrames(name=f"{name}_mean")(clip)
-    mean = tf.keras.layers.Reshape((1, height, width, channels), name=f"{name}_mean_frame")(mean)
-    mean = tf.keras.layers.UpSampling3D((steps, 1, 1), name=f"{name}_mean_repeated")(mean)
-    return tf.keras.layers.Concatenate(name=f"{name}_channels")([x, mean])
-
-
-def _look(x: tf.Tensor, filters: Sequence[int], name: str) -> tf.Tensor:
-    """Return the flat features of images: 16x16 -> 8x8 -> 4x4 -> 2x2."""
-    layers = tf.keras.layers
-    x = layers.BatchNormalization(momentum=_NORM_MOMENTUM, name=f"{name}_input_norm")(x)
-    for stage, width in enumerate(filters, 1):
-        size, stride = (4, 2) if stage == 1 else (3, 1)
-        x = layers.Conv2D(
-            width, size, stride, padding="same", use_bias=False, name=f"{name}_conv{stage}"
-        )(x)
-        x = layers.BatchNormalization(momentum=_NORM_MOMENTUM, name=f"{name}_norm{stage}")(x)
-        x = layers.ReLU(name=f"{name}_relu{stage}")(x)
-        if stage > 1:
-            x = layers.MaxPooling2D(2, name=f"{name}_pool{stage}")(x)
-    return layers.Flatten(name=f"{name}_flatten")(x)
 
 
 def _check_options(input_shape, frames, stack, filters, dropout, turned_views) -> None:

@@ -1,4 +1,4 @@
-"""sweep and calibrate on the command line."""
+"""evaluate, sweep and calibrate on the command line."""
 
 import json
 
@@ -59,6 +59,10 @@ def test_calibrate_on_the_rows_of_the_run(runs, tmp_path):
     [
         (["calibrate", "zwei"], "without a manifest.csv"),
         (["calibrate", "gone"], "gone"),
+        (
+            ["evaluate", "zwei", "--manifest", "eins ü/manifest.csv", "--views", "2"],
+            "views=2 are of clips",
+        ),
         (["calibrate", "eins ü", "--sizes", "acht"], "size 'acht'"),
         (["calibrate", "eins ü", "--far", "0.0001"], "at least 10000 pairs"),
         (["sweep", "zwei", "--sizes", "8", "--out", "s"], "give --manifest"),

@@ -61,7 +61,7 @@ def test_random_windows_begin_anywhere_and_repeat_with_the_seed(text, stride):
 
 
 def test_every_rule_is_listed_and_equal_texts_are_equal():
-    assert list_clip_samplings() == ["dense", "first", "random", "uniform", "units"]
+    assert {"dense", "first", "random", "uniform", "units"} <= set(list_clip_samplings())
     assert parse_clip("random( 4 )").text == "random(4)"
     assert parse_clip("uniform(4)") == parse_clip("uniform( 4 )") != parse_clip("first(4)")
 

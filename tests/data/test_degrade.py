@@ -21,6 +21,7 @@ EXAMPLES = {
     "pad": "pad(70)",
     "crop": "crop(17)",
     "pick_size": "pick_size(5, 8, 30)|bicubic(32)",
+    "subpixel": "subpixel(3, 0.1, degrees=5)",
     "random_size": 'random_size(5, 30, kernel="lanczos")|bicubic(32)',
 }
 SIZES = [(48, 48), (61, 33), (1, 1)]

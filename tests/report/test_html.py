@@ -147,6 +147,19 @@ def test_figures_of_any_head_are_shown(tmp_path):
     assert "4.5000" in page
 
 
+def test_figures_by_length_are_shown(tmp_path):
+    buckets = [
+        {"shortest": 4, "longest": 17, "n": 2, "accuracy": 0.25, "macro_f1": 0.125},
+        {"shortest": 18, "longest": 18, "n": 3, "accuracy": 1.0, "macro_f1": None},
+    ]
+    figures = {"action": {"accuracy": 0.7, "by_length": buckets}}
+    write_json(tmp_path / "metrics.json", {"splits": {"test": figures}})
+    page = write_report(tmp_path).read_text(encoding="utf-8")
+    assert "action on test: by length of the video" in page
+    assert "<td>4–17</td><td>2</td><td>0.2500</td><td>0.1250</td>" in page
+    assert "<td>18</td><td>3</td><td>1.0000</td><td>–</td>" in page
+
+
 def test_a_task_without_labels_shows_dashes(tmp_path):
     empty = classification_metrics([], np.zeros((0, 3)), class_names=NAMES)
     write_json(tmp_path / "metrics.json", {"splits": {"test": {"posture": empty}}})

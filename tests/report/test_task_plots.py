@@ -26,6 +26,16 @@ def test_bands_are_bars_with_their_counts():
     assert list(bars.text) == ["n=7", "n=1"]
 
 
+def test_buckets_of_lengths_are_bars_with_their_extent():
+    buckets = [
+        {"shortest": 4, "longest": 4, "n": 7, "accuracy": 0.5},
+        {"shortest": 5, "longest": 31, "n": 1, "accuracy": 1.0},
+    ]
+    (bars,) = task_plots.lengths_figure(buckets, "accuracy", "lengths").data
+    assert list(bars.x) == ["4", "5–31"] and list(bars.y) == [0.5, 1.0]
+    assert list(bars.text) == ["n=7", "n=1"]
+
+
 def test_every_task_has_a_curve_of_weights():
     figure = task_plots.weights_figure({"posture": [1, 2], "age": [1, 0.5]})
     assert [line.name for line in figure.data] == ["posture", "age"]

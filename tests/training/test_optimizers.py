@@ -15,13 +15,27 @@ CONFIG = TrainConfig(tasks=("posture",), epochs=10, learning_rate=0.1, weight_de
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_optimizer_takes_the_first_step_with_the_scheduled_rate(optimizer):
-    """With a gradient of 1 each of these moves a weight by the learning rate at its first step."""
+    """With a gradient of 1 a weight moves by the learning rate; but SGD's Nesterov looks 0.9 of a
+    step ahead, and the mean of squares of RMSprop is 0.01 after the first step."""
     config = dataclasses.replace(CONFIG, optimizer=optimizer, weight_decay=0)
     weight = tf.Variable([1.0])
     chosen = make_optimizer(config, 5)
     chosen.apply_gradients([(tf.ones(1), weight)])
-    moved = 1.9 * 0.1 if optimizer == "sgd" else 0.1  # Nesterov looks 0.9 of a step ahead
+    moved = {"sgd": 0.19, "rmsprop": 1.0}.get(optimizer, 0.1)
     np.testing.assert_allclose(weight, [1 - moved], atol=1e-5)
+
+
+def test_rmsprop_is_that_of_pytorch():
+    """By its equations in NumPy, for gradients down to 1e-7, which a larger epsilon would damp."""
+    config = dataclasses.replace(CONFIG, optimizer="rmsprop", weight_decay=0, schedule="constant")
+    weight, mean = tf.Variable([0.0, 0.0]), np.zeros(2)
+    chosen, expected = make_optimizer(config, 1), np.zeros(2)
+    for gradient in ([1.0, 1e-7], [-0.5, 3e-7], [2.0, -1e-7]):
+        chosen.apply_gradients([(tf.constant(gradient), weight)])
+        mean = 0.99 * mean + 0.01 * np.square(gradient)
+        expected -= 0.1 * np.array(gradient) / (np.sqrt(mean) + 1e-8)
+    np.testing.assert_allclose(weight[0], expected[0], rtol=1e-5)
+    assert 0.7 < weight[1].numpy() / expected[1] < 1.5
 
 
 def test_cosine_falls_to_zero_at_the_last_step():

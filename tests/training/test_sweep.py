@@ -1,5 +1,6 @@
 """A sweep's figures are those of the images that its recipes make."""
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +8,8 @@ from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from mtl_lowres.datasets.pairs import pair_manifest
 from mtl_lowres.errors import InputError
+from mtl_lowres.heads import Posture
+from mtl_lowres.model import build_model
 from mtl_lowres.training.sweep import sweep
 from tests.toy_people import draw_people, outputs_for, people_model, toy_trunk, unit_embeddings
 
@@ -60,6 +63,51 @@ def test_clips_by_the_rule_of_the_model(tmp_path):
         model = people_model(frames=2, clip="first(2)")
         table = sweep({"a": model}, rows.assign(posture=[0, 1, 2, 0]), [(4, 4)], bootstrap=0)
     assert set(table["metric"]) == {"macro_f1", "accuracy"} and set(table["n"]) == {4}
+
+
+def test_flow_is_that_of_the_probe(tmp_path, people):
+    """One model names a clip by the sign of its mean dx, which is that of the enlarged probe."""
+    texture = np.random.default_rng(0).integers(0, 255, (16, 40), np.uint8)
+    texture = cv2.GaussianBlur(texture, (0, 0), 4)
+    texture = cv2.normalize(texture, None, 0, 255, cv2.NORM_MINMAX)
+    starts = {"rechts": (12, 9, 6), "links": (6, 9, 12)}
+    for name, offsets in starts.items():
+        frames = np.stack([texture[:, at : at + 16] for at in offsets])
+        np.save(tmp_path / f"{name}.npy", np.repeat(frames[..., np.newaxis], 3, axis=-1))
+    rows = pd.DataFrame({"path": [str(tmp_path / f"{n}.npy") for n in starts], "posture": [0, 1]})
+    with toy_trunk():
+        heads = {"posture": Posture(2)}
+        options = {"degrade": "area(8)", "clip": "uniform(3)|farneback(2)"}
+        model = build_model("toy_flat", heads, (3, 8, 8, 5), {}, **options)
+    _answer_by_mean_dx(model)
+    table = sweep({"a": model}, rows, [(4, 4)], bootstrap=0)
+    assert set(table["value"]) == {1.0} and len(table) == 2
+
+
+def _answer_by_mean_dx(model):
+    """Set weights by which a mean dx above 0 is class 0."""
+    dense, logits = (layer for layer in model.layers if layer.get_weights())
+    kernel = np.zeros(dense.kernel.shape, np.float32)
+    kernel[3::5, 0] = 0.1
+    dense.set_weights([kernel, np.zeros(dense.units, np.float32)])
+    weights = np.zeros(logits.kernel.shape, np.float32)
+    weights[0] = 5, -5
+    logits.set_weights([weights, np.zeros(2, np.float32)])
+
+
+@pytest.mark.parametrize(
+    "clip, shape, message",
+    [
+        ("uniform(2)|stored(3)", (2, 8, 8, 5), "a ü cannot be measured .* reads stored flow"),
+        ("units(4, 3)", (4, 6), "a ü cannot be measured .* reads stored features"),
+    ],
+)
+def test_what_is_stored_sees_no_probe(people, clip, shape, message):
+    degrade = None if clip.startswith("units") else "area(8)"
+    with toy_trunk():
+        model = build_model("toy_flat", {"posture": Posture(2)}, shape, {}, degrade, clip=clip)
+    with pytest.raises(InputError, match=message):
+        sweep({"a ü": model}, people, [(8, 8)], bootstrap=0)
 
 
 def test_broken_files_are_counted(models, people, tmp_path):

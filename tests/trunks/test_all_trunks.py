@@ -29,6 +29,7 @@ class Case:
         self,
         width,
         parameters,
+        /,
         shape=(16, 16, 3),
         other_shapes=((16, 17, 1), (32, 48, 3)),
         takes_images=True,
@@ -63,6 +64,30 @@ TABLE = {
         182_108,
         shape=(8, 16, 16, 3),
         other_shapes=((16, 17, 1), (4, 32, 48, 3)),
+    ),
+    # Convolutions 328 + 872 + 3,472 + 6,928 + 13,856 + 3 * 27,680, all 32 of one place to 256; 256
+    # to 256
+    "c3d": Case(
+        256, 182_736, shape=(4, 16, 16, 3), other_shapes=((16, 17, 1), (9, 12, 16, 3)), width=1 / 16
+    ),
+    # Convolutions 2,432 + 7,232 + 2 * 51,264 + 2 * 204,928, norms 2 * 896, dense layer 16,512
+    "semi_coupled_fusion": Case(128, 540_352, shape=(3, 8, 8, 5), other_shapes=((4, 9, 16, 5),)),
+    # Input norm 12, others 8 * 112; convolutions 768 + 768, 4,608 + 3,072, 18,432 + 12,288
+    "c2plus1d": Case(256, 40_844, shape=(4, 16, 16, 3), other_shapes=((16, 17, 1), (3, 16, 19, 3))),
+    # Looks of 15 and 10 channels: convolutions 2,672 and 2,192, norms 172 and 152; dense layer
+    # 96 * 16 + 16; two GRUs of 16 inputs and 8 states with three gates and two biases
+    "two_stream": Case(
+        16,
+        7_988,
+        shape=(8, 16, 16, 5),
+        other_shapes=((16, 17, 5), (4, 16, 19, 5)),
+        stream="stacks(filters=(6, 8, 12))",
+        units=16,
+        recurrent_units=8,
+    ),
+    # Four GRUs of 6 inputs and 5 states with three gates and two biases
+    "two_stream_rnn": Case(
+        5, 780, shape=(4, 12), other_shapes=((3, 6), (1, 2)), takes_images=False, hidden=5
     ),
     # Convolutions 23,296 + 307,392 + 663,936 + 884,992 + 590,080; dense 256 * 32 + 32, 33 * 32
     "alexnet": Case(32, 2_478_976, other_shapes=((24, 17, 1),), units=32),
@@ -190,8 +215,9 @@ def test_two_in_one_graph(name):
     assert both.count_params() == 2 * first.count_params()
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (16, None, 3), (16, 0, 3), (16, 16.0, 3)])
+@pytest.mark.parametrize("shape", [(16, 15), (16, None, 3), (16, 0, 3), (16, 16.0, 3)])
 def test_refuses_a_wrong_shape(name, shape):
-    wanted = r"\(height, width, channels\)" if TABLE[name].takes_images else r"\(features,\)"
+    images, features = r"\(height, width, channels\)", r"\((units, )?features,?\)"
+    wanted = images if TABLE[name].takes_images else features
     with pytest.raises(InputError, match=rf"input_shape=.*{wanted}"):
         _new_trunk(name, shape)
