@@ -19,6 +19,7 @@ from mtl_lowres.serving.calibrated import (
     value_for,
 )
 from mtl_lowres.serving.encoded import EncodedFiles, flow_of, why_not_encoded
+from mtl_lowres.serving.warmup import warmup_requests, write_warmup
 
 # What an input is, by the rank of its shape.
 _ITEMS = {2: "unit", 3: "image", 4: "clip"}
@@ -58,8 +59,9 @@ def export(
     [n] and `<task>_label` string [n]; age answers `<task>_years` float32 [n], and
     `<task>_std_years` where its method has a distribution; a task with an embedding answers
     `<task>_embedding` float32 [n, d]. `labels.json` beside the SavedModel names classes, recipe,
-    sizes and the calibration. Nothing in it needs this package. A random recipe draws by the item's
-    place in the request, and once for all frames of a clip.
+    sizes and the calibration. `assets.extra/tf_serving_warmup_requests` has the server answer each
+    signature once before it calls the version ready. Nothing in it needs this package. A random
+    recipe draws by the item's place in the request, and once for all frames of a clip.
 
     Probabilities are at the model's calibrated temperature, if it has one: of encoded items that
     which holds for the shorter side of the image (of a clip, of its first frame), of float ones
@@ -93,6 +95,8 @@ def export(
     with replacing(version_dir) as temporary:
         tf.saved_model.save(module, str(temporary), signatures=module.functions)
         write_json(temporary / "labels.json", _labels(model, files, left_out))
+        size = tuple(model.description["input_shape"][-3:-1]) if files else (1, 1)
+        write_warmup(temporary, version_dir.parent.name, warmup_requests(module.functions, size))
     return version_dir
 
 
