@@ -13,6 +13,7 @@ from mtl_lowres.commands import (
     faces,
     features,
     flow,
+    lite,
     measure,
     privacy,
     serving,
@@ -77,6 +78,7 @@ for command in (
     privacy.privacy,
     serving.predict,
     serving.export,
+    lite.tflite,
     data.manifest,
     data.list_names,
 ):

@@ -86,7 +86,7 @@ def export(run, directory, degrade, json_file):
     from mtl_lowres.model import load_model
     from mtl_lowres.serving.export import export as export_model
 
-    path = export_model(load_model(run), directory, degrade=degrade)
+    path = export_model(load_model(run), directory, degrade=degrade, run=run)
     click.echo(f"SavedModel: {path}")
     labels = json.loads((path / "labels.json").read_text(encoding="utf-8"))
     for signature, reason in labels.get("left_out", {}).items():

@@ -139,6 +139,17 @@ def degrader(recipe: Recipe, high: tuple[int, ...], shape: tuple[int, ...]) -> C
     return degraded
 
 
+@functools.lru_cache(_FUNCTIONS_KEPT)
+def frames_degrader(recipe: Recipe) -> Callable:
+    """Return a function that degrades frames float32 [t, h, w, 3] by a recipe without randomness.
+
+    It is `recipe.clip`, prepared once for clips of all lengths and sizes.
+    """
+    return tf.function(
+        lambda frames: recipe.clip(frames), input_signature=[tf.TensorSpec([None, None, None, 3])]
+    )
+
+
 def low_seed(seed, epoch, row) -> tf.Tensor:
     """Return the seed of a row's recipe from high to low resolution, int32 [2]."""
     return tf.random.experimental.stateless_fold_in(sample_seed(seed, epoch, row), _LOW_STREAM)

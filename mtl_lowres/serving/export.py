@@ -19,6 +19,8 @@ from mtl_lowres.serving.calibrated import (
     value_for,
 )
 from mtl_lowres.serving.encoded import EncodedFiles, flow_of, why_not_encoded
+from mtl_lowres.serving.model_card import model_card
+from mtl_lowres.serving.server_files import write_server_files
 from mtl_lowres.serving.warmup import warmup_requests, write_warmup
 
 # What an input is, by the rank of its shape.
@@ -31,6 +33,7 @@ def export(
     *,
     degrade: str | None = None,
     max_pixels: int = MAX_PIXELS,
+    run: str | Path | None = None,
 ) -> Path:
     """Write a model as `out_dir/<version>/`, the layout of TensorFlow Serving.
 
@@ -78,9 +81,11 @@ def export(
         out_dir: parent of the version folders; the next free number is taken.
         degrade: recipe for encoded files; default: the one the model was trained with.
         max_pixels: larger images or frames are refused before they are decoded.
+        run: folder of the run that trained the model, whose data and figures `model_card.md` tells.
 
     Returns:
-        The version folder. It appears whole or not at all.
+        The version folder, which appears whole or not at all. Beside it are `models.config` and
+        `batching.config` for the server.
 
     Raises:
         InputError: no recipe is known, it does not give the size that the network sees, or one is
@@ -97,6 +102,8 @@ def export(
         write_json(temporary / "labels.json", _labels(model, files, left_out))
         size = tuple(model.description["input_shape"][-3:-1]) if files else (1, 1)
         write_warmup(temporary, version_dir.parent.name, warmup_requests(module.functions, size))
+        (temporary / "model_card.md").write_text(model_card(model, run), encoding="utf-8")
+    write_server_files(version_dir.parent)
     return version_dir
 
 

@@ -18,17 +18,29 @@ def read_batches(
 ) -> Iterator[tuple[np.ndarray, tf.Tensor]]:
     """Yield the places of files that can be read and their images or clips, in order.
 
+    Args:
+        model, bad_files, degrade: as in `read_rows`.
+        paths: files of any size.
+    """
+    return read_rows(model, pd.DataFrame({"path": list(paths)}), bad_files, degrade)
+
+
+def read_rows(
+    model: MultiTaskModel, manifest: pd.DataFrame, bad_files: BadFiles, degrade: str | None = None
+) -> Iterator[tuple[np.ndarray, tf.Tensor]]:
+    """Yield the places of rows that can be read and their images or clips, in order.
+
     A model of clips takes its own rule's frames, or `uniform` ones where it has none.
 
     Args:
         model: it says which recipe and clips it takes.
-        paths: files of any size.
+        manifest: rows with `path`, and for clips perhaps `start`, `stop` and `flow`.
         bad_files: collects those that cannot be read.
         degrade: another recipe than the model's own.
     """
     frames = model.description["input_shape"][:-3]
     loader = open_loader(
-        pd.DataFrame({"path": list(paths)}),
+        manifest,
         (),
         degrade=degrade or model.description["degrade"],
         hr=None,
@@ -39,10 +51,10 @@ def read_batches(
     )
     size = _CLIPS_A_BATCH if frames else _IMAGES_A_BATCH
     # Not by a dataset, which takes longer to set up than a few files take to read.
-    for first in range(0, len(paths), size):
-        rows = np.arange(first, min(first + size, len(paths)))
+    for first in range(0, len(manifest), size):
+        rows = np.arange(first, min(first + size, len(manifest)))
         images, ok = loader(tf.constant(rows, tf.int64), 0)
         good = ok.numpy()
-        bad_files.record({paths[row]: loader.explain(row) for row in rows[~good]})
+        bad_files.record({loader.paths[row]: loader.explain(row) for row in rows[~good]})
         if good.any():
             yield rows[good], tf.boolean_mask(images["lr"], good)

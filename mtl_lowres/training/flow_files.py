@@ -16,6 +16,7 @@ from mtl_lowres.data.degrade import Recipe, parse_recipe
 from mtl_lowres.data.flow import FlowMethod, clip_flow, flow_colours, parse_flow
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.manifest import read_manifest, write_manifest
+from mtl_lowres.data.reading import frames_degrader
 from mtl_lowres.data.recipe import parse_calls, require_integer
 from mtl_lowres.data.video import read_frames
 from mtl_lowres.errors import InputError
@@ -147,7 +148,7 @@ class _FlowWriter:
             if self.recipe is not None:
                 if block.dtype == np.uint8:
                     block = block * np.float32(1 / 255)
-                block = self.recipe.clip(block).numpy()
+                block = frames_degrader(self.recipe)(block).numpy()
             flow = clip_flow(self.method, block)
             is_last = start + len(block) == len(frames)
             yield flow if is_last else flow[:-1]

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from mtl_lowres.data.degrade import Recipe, parse_recipe
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.manifest import read_manifest, write_manifest
+from mtl_lowres.data.reading import frames_degrader
 from mtl_lowres.data.recipe import require_integer
 from mtl_lowres.data.video import read_distinct
 from mtl_lowres.errors import InputError
@@ -199,7 +200,7 @@ class _UnitWriter:
             frames, places = read_distinct(*video, wanted.ravel())
             if frames.dtype == np.uint8:
                 frames = np.multiply(frames, np.float32(1 / 255), dtype=np.float32)
-            yield tf.gather(self.recipe.clip(frames), places.reshape(wanted.shape))
+            yield tf.gather(frames_degrader(self.recipe)(frames), places.reshape(wanted.shape))
 
 
 def unit_frames(count: int, unit: int, stride: int) -> np.ndarray:

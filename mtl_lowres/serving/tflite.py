@@ -1,0 +1,190 @@
+"""TensorFlow Lite files for small devices, each measured against the network it was made of."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from mtl_lowres.errors import InputError
+from mtl_lowres.files import replacing, write_json
+from mtl_lowres.model import MultiTaskModel
+from mtl_lowres.serving.lite_model import LiteModel, flat_outputs
+
+KINDS = ("float32", "float16", "dynamic", "int8")
+# Of the samples given, so many set the ranges of int8; more change them little.
+_MOST_REPRESENTATIVE = 256
+_SIGNATURE = "serving_default"
+_RECURRENT = (tf.keras.layers.RNN, tf.keras.layers.Bidirectional)
+
+
+def export_tflite(
+    model: MultiTaskModel,
+    folder: str | Path,
+    samples: np.ndarray,
+    kinds: Sequence[str] = KINDS,
+) -> dict[str, dict]:
+    """Write `folder/<kind>.tflite` for one sample at a time, and measure what each answers.
+
+    - `float32`: the network as it is.
+    - `float16`: weights of half the size.
+    - `dynamic`: weights of 8 bits, activations float32; a quarter of the size.
+    - `int8`: everything in 8 bits, inputs and outputs too, for devices without floating point.
+
+    Only TensorFlow Lite's built-in operations are used; recurrent layers are written out step by
+    step. Probabilities are not calibrated. `folder/tflite.json` names classes, recipe, sizes and
+    the measured differences.
+
+    Args:
+        model: from `build_model` or `load_model`.
+        folder: to write to; it is replaced if it was written by this function.
+        samples: what the network sees, float32 [n, *input_shape] in [0, 1], at least one. They set
+            the ranges of `int8`, and are what all kinds are compared on.
+        kinds: some of `KINDS`.
+
+    Returns:
+        kind -> `{"bytes": ..., "outputs": {output: {"max": ..., "mean": ...}}}`: the absolute
+        differences to the Keras model over the samples.
+
+    Raises:
+        InputError: if a kind is unknown, there is no sample, `folder` holds something else, or the
+            network has an operation that TensorFlow Lite lacks.
+
+    Example:
+        >>> export_tflite(model, "tflite", samples)["int8"]["bytes"]  # doctest: +SKIP
+        371232
+    """
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown or not kinds:
+        raise InputError(f"kinds={list(kinds)!r} cannot be used: give some of {', '.join(KINDS)}")
+    shape = tuple(model.description["input_shape"])
+    samples = np.asarray(samples, np.float32)
+    if len(samples) == 0 or samples.shape[1:] != shape:
+        raise InputError(
+            f"samples of shape {samples.shape} cannot be used: give at least one of {shape}"
+        )
+    folder = Path(folder)
+    _refuse_other(folder)
+    expected = flat_outputs(model.forward(samples))
+    figures = {}
+    with replacing(folder) as temporary:
+        temporary.mkdir()
+        for kind, content in _converted(model, shape, samples, kinds):
+            path = temporary / f"{kind}.tflite"
+            path.write_bytes(content)
+            answers = LiteModel(path)(samples)
+            figures[kind] = {"bytes": len(content), "outputs": _differences(answers, expected)}
+        write_json(temporary / "tflite.json", _description(model, figures))
+    return figures
+
+
+def _converted(model: MultiTaskModel, shape: tuple, samples: np.ndarray, kinds: Sequence[str]):
+    """Yield each kind with the content of its file."""
+    with tempfile.TemporaryDirectory() as folder:
+        _save_for_one(model, shape, folder)
+        for kind in kinds:
+            converter = tf.lite.TFLiteConverter.from_saved_model(
+                folder, signature_keys=[_SIGNATURE]
+            )
+            _SETTINGS[kind](converter, samples)
+            try:
+                yield kind, converter.convert()
+            except Exception as error:  # The converter raises classes of its own.
+                reason = str(error).strip().splitlines()[-1]
+                raise InputError(
+                    f"{kind}: TensorFlow Lite cannot take the trunk {model.trunk.name!r} with "
+                    f"built-in operations only: {reason}"
+                ) from error
+
+
+def _save_for_one(model: MultiTaskModel, shape: tuple, folder: str) -> None:
+    """Write a SavedModel of a batch of one, all of whose shapes are known."""
+    network = _without_loops(model)
+    module = tf.Module()
+    module.network_variables = network.variables
+    inputs = tf.TensorSpec((1, *shape), tf.float32, name="inputs")
+    answer = tf.function(
+        lambda inputs: flat_outputs(network(inputs, training=False)), input_signature=[inputs]
+    )
+    tf.saved_model.save(module, folder, signatures={_SIGNATURE: answer})
+
+
+def _without_loops(model: MultiTaskModel) -> tf.keras.Model:
+    """Return a network of the same layers, but for recurrent ones, which are unrolled copies.
+
+    Keras's GRU and LSTM choose among implementations by a call that crashes the converter.
+    """
+
+    def copy(layer):
+        if not isinstance(layer, _RECURRENT):
+            return layer
+        config = layer.get_config()
+        wrapped = isinstance(layer, tf.keras.layers.Bidirectional)
+        (config["layer"]["config"] if wrapped else config)["unroll"] = True
+        return type(layer).from_config(config)
+
+    network = tf.keras.Model(model.input, dict(model.output))
+    unrolled = tf.keras.models.clone_model(network, clone_function=copy)
+    unrolled.set_weights(network.get_weights())
+    return unrolled
+
+
+def _plain(converter, samples) -> None:
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+
+
+def _half(converter, samples) -> None:
+    _dynamic(converter, samples)
+    converter.target_spec.supported_types = [tf.float16]
+
+
+def _dynamic(converter, samples) -> None:
+    _plain(converter, samples)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+
+def _integer(converter, samples) -> None:
+    _dynamic(converter, samples)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    places = np.linspace(0, len(samples) - 1, min(len(samples), _MOST_REPRESENTATIVE)).astype(int)
+    converter.representative_dataset = lambda: ([sample[np.newaxis]] for sample in samples[places])
+
+
+_SETTINGS: dict[str, Callable] = {
+    "float32": _plain,
+    "float16": _half,
+    "dynamic": _dynamic,
+    "int8": _integer,
+}
+
+
+def _differences(answers: dict, expected: dict) -> dict[str, dict[str, float]]:
+    differences = {name: np.abs(answers[name] - np.asarray(expected[name])) for name in expected}
+    return {
+        name: {"max": float(values.max()), "mean": float(values.mean())}
+        for name, values in differences.items()
+    }
+
+
+def _description(model: MultiTaskModel, figures: dict) -> dict:
+    """Return what a program must know to use the files."""
+    made = model.description
+    return {
+        **{name: made.get(name) for name in ("input_shape", "degrade", "clip")},
+        "tasks": {
+            task: {"classes": model.class_names.get(task), "unit": head.unit}
+            for task, head in model.heads.items()
+        },
+        "differences_to_keras": figures,
+        "versions": made["versions"],
+    }
+
+
+def _refuse_other(folder: Path) -> None:
+    own = {f"{kind}.tflite" for kind in KINDS} | {"tflite.json"}
+    if folder.is_dir() and {entry.name for entry in folder.iterdir()} - own:
+        raise InputError(f"{folder} holds other files and is not replaced: name another folder")
+    if folder.is_file():
+        raise InputError(f"{folder} is a file: name a folder")
