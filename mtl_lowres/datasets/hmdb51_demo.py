@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mtl_lowres.data.video_file import write_video
 from mtl_lowres.datasets.generated import check_settings, check_whole_numbers, write_generated
 from mtl_lowres.datasets.hmdb51 import SPLITS, read_hmdb51
-from mtl_lowres.datasets.motions import ACTIONS
-from mtl_lowres.datasets.people_clips import draw_clip, write_grey_video
+from mtl_lowres.datasets.motions import ACTIONS, FRAMES_PER_SECOND
+from mtl_lowres.datasets.people_clips import draw_clip
 from mtl_lowres.datasets.population import random_member, spread_ages
 from mtl_lowres.errors import InputError
 from mtl_lowres.files import replacing
@@ -85,7 +86,8 @@ def make_hmdb51(
         action, person, take = plan[number]
         rng = np.random.default_rng([_CLIPS, seed, ACTIONS.index(action), person, take])
         count = int(rng.integers(*frames, endpoint=True))
-        write_grey_video(draw_clip(members[person], action, None, count, size, rng), file)
+        clip = draw_clip(members[person], action, None, count, size, rng)
+        write_video(clip, file, FRAMES_PER_SECOND)
 
     if (folder / "manifest.csv").exists():
         check_settings(folder, settings)

@@ -14,10 +14,10 @@ others have a few clips each and are split by person for posture, action and age
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 
+from mtl_lowres.data.video_file import write_video
 from mtl_lowres.datasets.generated import check_whole_numbers, write_generated
 from mtl_lowres.datasets.motions import (
     ACTIONS,
@@ -33,7 +33,6 @@ from mtl_lowres.datasets.thermal import (
     random_exposure,
     random_fixed_camera,
 )
-from mtl_lowres.errors import InputError
 
 # Below this side a picture is drawn larger and then averaged, as a coarse sensor does.
 _DRAWING_SIZE = 128
@@ -125,7 +124,7 @@ def generate_clips(
         random_member(age, np.random.default_rng([_MEMBERS, seed, person]))
         for person, age in enumerate(ages)
     ]
-    write_frames = write_grey_video if video else _write_array
+    write_frames = _write_video if video else _write_array
 
     def write(number: int, path: Path) -> None:
         person, action, posture, _ = plan[number]
@@ -205,16 +204,5 @@ def _write_array(clip: np.ndarray, path: Path) -> None:
         np.save(file, clip)
 
 
-def write_grey_video(clip: np.ndarray, path: Path) -> None:
-    """Write uint8 [frames, h, w] as a Motion-JPEG AVI; `path` may have another ending."""
-    size = clip.shape[2], clip.shape[1]
-    # OpenCV goes by the ending, which the temporary `path` does not have.
-    named = path.with_name(f"{path.name}.avi")
-    fourcc = cv2.VideoWriter_fourcc(*"MJPG")
-    video = cv2.VideoWriter(str(named), cv2.CAP_OPENCV_MJPEG, fourcc, FRAMES_PER_SECOND, size)
-    if not video.isOpened():
-        raise InputError(f"{path}: OpenCV cannot write a video here: leave out video=True")
-    for frame in clip:
-        video.write(cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR))
-    video.release()
-    named.replace(path)
+def _write_video(clip: np.ndarray, path: Path) -> None:
+    write_video(clip, path, FRAMES_PER_SECOND)

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
@@ -19,6 +18,7 @@ from mtl_lowres.data.manifest import read_manifest, write_manifest
 from mtl_lowres.data.reading import frames_degrader
 from mtl_lowres.data.recipe import parse_calls, require_integer
 from mtl_lowres.data.video import read_frames
+from mtl_lowres.data.video_file import write_video
 from mtl_lowres.errors import InputError
 from mtl_lowres.files import replacing
 from mtl_lowres.training.made_files import claim_folder, is_made, names_below
@@ -138,7 +138,10 @@ class _FlowWriter:
         is_video = self.form == "colours" and min(array.shape[1:3]) >= _LEAST_VIDEO_SIDE
         path = target.with_name(f"{target.name}{'.avi' if is_video else '.npy'}")
         with replacing(path) as temporary:
-            (_write_video if is_video else _write_array)(array, temporary)
+            if is_video:
+                write_video(array, temporary, _FRAMES_PER_SECOND)
+            else:
+                _write_array(array, temporary)
         return path
 
     def _flow_blocks(self, frames: np.ndarray) -> Iterator[np.ndarray]:
@@ -244,17 +247,3 @@ def _read_whole(path: Path) -> np.ndarray:
 def _write_array(array: np.ndarray, path: Path) -> None:
     with path.open("wb") as file:
         np.save(file, array)
-
-
-def _write_video(frames: np.ndarray, path: Path) -> None:
-    size = frames.shape[2], frames.shape[1]
-    # OpenCV goes by the ending, which the temporary `path` does not have.
-    named = path.with_name(f"{path.name}.avi")
-    fourcc = cv2.VideoWriter_fourcc(*"MJPG")
-    video = cv2.VideoWriter(str(named), cv2.CAP_OPENCV_MJPEG, fourcc, _FRAMES_PER_SECOND, size)
-    if not video.isOpened():
-        raise OSError(f"{path.parent}: OpenCV cannot write a video here: use the format fields")
-    for frame in frames:
-        video.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-    video.release()
-    named.replace(path)
