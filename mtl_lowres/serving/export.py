@@ -221,7 +221,7 @@ def _labels(model: MultiTaskModel, files: EncodedFiles | None, left_out: str | N
     elif len(shape) == 2:
         labels |= {"units": shape[0], "clip": clip}
     if left_out:
-        labels["left_out"] = {f"{_ITEMS[len(shape)]}_bytes": left_out}
+        labels["left_out"] = {"image_bytes" if len(shape) == 3 else "clip_bytes": left_out}
     labels["tasks"] = {task: _label(model, task) for task in model.heads}
     if calibration := model.description.get("calibration"):
         labels["calibration"] = calibration

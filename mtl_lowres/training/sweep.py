@@ -93,8 +93,10 @@ def model_probe(model: MultiTaskModel, size: tuple[int, int], kernel: str = "are
     """Return the recipe that shows a model an image as if it had come at a probe's resolution.
 
     Raises:
-        InputError: if the model knows no recipe of its own.
+        InputError: if the model knows no recipe of its own, or sees nothing of a resolution.
     """
+    if reason := _why_no_probe(model.description.get("clip")):
+        raise InputError(f"the model cannot be measured at a resolution: {reason}")
     own = model.description.get("degrade")
     if not own:
         raise InputError("the model knows no degradation recipe: build it with one")
