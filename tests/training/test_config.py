@@ -16,7 +16,7 @@ def test_settings_survive_json():
     [
         ({"tasks": ()}, "tasks=.*name at least one column"),
         ({"epochs": 0}, "epochs=0"),
-        ({"optimizer": "rmsprop"}, "optimizer='rmsprop'.*adamw"),
+        ({"optimizer": "adagrad"}, "optimizer='adagrad'.*adamw"),
         ({"schedule": "step"}, "schedule='step'"),
         ({"optimizer": "sgd", "weight_decay": 0.1}, "only adamw decays weights, not sgd"),
         ({"heads": {"mood": "posture"}}, "heads=\\['mood'\\]"),
