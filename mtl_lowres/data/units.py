@@ -164,8 +164,9 @@ class UnitLoader:
         features = _open_units(Path(path))
         if features.shape[1:] == (2 * width,):
             return [_of_length_one(half, width) for half in np.split(features, 2, axis=1)]
+        # The same words for every file, so that they are shown once.
         warnings.warn(
-            f"{path} holds one stream and there is no column 'flow': the other one is zeros",
+            "files hold one stream and there is no column 'flow': the other one is zeros",
             stacklevel=2,
         )
         return [_of_length_one(features, width)]

@@ -74,11 +74,11 @@ TABLE = {
     "semi_coupled_fusion": Case(128, 540_352, shape=(3, 8, 8, 5), other_shapes=((4, 9, 16, 5),)),
     # Input norm 12, others 8 * 112; convolutions 768 + 768, 4,608 + 3,072, 18,432 + 12,288
     "c2plus1d": Case(256, 40_844, shape=(4, 16, 16, 3), other_shapes=((16, 17, 1), (3, 16, 19, 3))),
-    # Looks of 15 and 10 channels: convolutions 2,672 and 2,192, norms 172 and 152; dense layer
+    # Looks of 15 and 10 channels: convolutions 2,736 and 2,256, norms 164 and 144; dense layer
     # 96 * 16 + 16; two GRUs of 16 inputs and 8 states with three gates and two biases
     "two_stream": Case(
         16,
-        7_988,
+        8_100,
         shape=(8, 16, 16, 5),
         other_shapes=((16, 17, 5), (4, 16, 19, 5)),
         stream="stacks(filters=(6, 8, 12))",
