@@ -52,8 +52,15 @@ Farneback. With `--generate` the GRUs have 128 units in place of 512, and batche
 sees zeros and adds nothing.
 
 Measured with `--generate`, protocol validation (220 training videos of 11 films, 60 validation
-videos of 3 and 120 test videos of 6; chance 0.1), test accuracy at 12x16 of single units, one seed:
-C3D of RGB 0.650, C3D of flow 0.742.
+videos of 3 and 120 test videos of 6; chance 0.1), test accuracy at 12x16. One unit of a video, one
+seed: C3D of RGB 0.650, C3D of flow 0.742. All units, mean ± deviation of three seeds of the GRUs:
+
+                    RGB              flow             both
+    LR              0.628 ± 0.035    0.808 ± 0.022    0.900 ± 0.000
+    LR + HR         0.683 ± 0.008    0.803 ± 0.025    0.861 ± 0.013
+
+Two streams gain nine points over flow alone. High resolution in training helps appearance, does
+nothing for flow and cost both streams four points: three seeds, 120 videos.
 """
 
 import argparse
