@@ -17,7 +17,8 @@ from mtl_lowres.data.decode import decode_image, decode_near_size, tolerant_map
 from mtl_lowres.data.degrade import Recipe, sample_seed
 from mtl_lowres.data.video import check_part, explain_clip, is_image, read_distinct
 
-_FUNCTIONS_KEPT = 64
+# Of each kind; one holds some ten megabytes.
+_FUNCTIONS_KEPT = 16
 _REASONS_KEPT = 10_000
 # Keeps the draws of a second recipe apart from those of the first, which has the same seed.
 _LOW_STREAM = 3000
