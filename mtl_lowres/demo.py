@@ -55,7 +55,7 @@ def run_demo(out: str | Path, samples: int, epochs: int) -> dict:
     links = {"the joint network": "run/report.html"}
     links |= {f"{task} alone": f"single/{task}/report.html" for task in config.tasks}
     page = write_joint_report(out / "report.html", comparison, costs, links=links)
-    served = export(load_model(out / "run"), out / "export")
+    served = export(load_model(out / "run"), out / "export", run=out / "run")
     click.echo(pd.DataFrame(comparison["rows"]).round(3).to_string(index=False))
     click.echo(f"mean change over the tasks by sharing one network: {comparison['delta_m']:+.1f} %")
     click.echo(pd.DataFrame(costs).round(2).to_string(index=False))
