@@ -84,23 +84,12 @@ LINES = {
     "clipnet, background of the recording": (CLIPNET, "percentile(25)"),
     "clipnet, background not removed": (CLIPNET, "none"),
 }
-# (left out altogether, tested): of different days, so that as under `people` another one of the day
-# of the tested person trains.
-VALIDATION_PAIRS = (("human1", "human3"), ("human3", "human5"), ("human5", "human1"))
-
-
-def folds(manifest: pd.DataFrame, protocol: str) -> dict[str, pd.DataFrame]:
-    """Return name -> manifest with a split, for every fold of a protocol."""
-    if protocol == "people":
-        pairs = [(None, person) for person in sorted(manifest["subject"].unique())]
-    else:
-        pairs = VALIDATION_PAIRS
-    result = {}
-    for left_out, tested in pairs:
-        rows = manifest[manifest["subject"] != left_out]
-        split = rows["subject"].map(lambda person, out=tested: "test" if person == out else "train")
-        result[f"{tested}-without-{left_out}" if left_out else tested] = rows.assign(split=split)
-    return result
+# Protocol -> (left out altogether, tested), None for everybody once; of different days, so that as
+# under `people` another one of the day of the tested person trains.
+PAIRS = {
+    "people": None,
+    "validation": (("human1", "human3"), ("human3", "human5"), ("human5", "human1")),
+}
 
 
 def run_seed(config: TrainConfig, parts: dict[str, pd.DataFrame], out: Path) -> dict[str, float]:
@@ -133,7 +122,7 @@ def run_line(name: str, options: argparse.Namespace) -> dict:
     manifest = mtl.read_dataset(
         "fir_action", options.data, prepared=prepared, background=background
     )
-    parts = folds(manifest, options.protocol)
+    parts = mtl.leave_one_subject_out(manifest, PAIRS[options.protocol])
     if options.quick:
         parts = dict(list(parts.items())[:1])
     folder = options.out / ("quick" if options.quick else options.protocol)
@@ -156,7 +145,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="folder of segments.csv and recordings/")
     parser.add_argument("--lines", nargs="+", choices=LINES, default=["clipnet"])
-    parser.add_argument("--protocol", choices=["people", "validation"], default="people")
+    parser.add_argument("--protocol", choices=[*PAIRS], default="people")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", default="runs/fir_action", type=Path)
     parser.add_argument("--quick", action="store_true", help="one epoch, seed and person")

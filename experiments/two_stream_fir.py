@@ -121,9 +121,12 @@ TRAINED = {
 # The network that is joined of the first two of these.
 BOTH = "both"
 FLOW_WEIGHT = 0.15
-# (left out altogether, tested): of different days, so that as under `people` another one of the day
-# of the tested person trains.
-VALIDATION_PAIRS = (("human1", "human3"), ("human3", "human5"), ("human5", "human1"))
+# Protocol -> (left out altogether, tested), None for everybody once; of different days, so that as
+# under `people` another one of the day of the tested person trains.
+PAIRS = {
+    "people": None,
+    "validation": (("human1", "human3"), ("human3", "human5"), ("human5", "human1")),
+}
 
 
 def read_clips(data: str, out: Path) -> pd.DataFrame:
@@ -134,20 +137,6 @@ def read_clips(data: str, out: Path) -> pd.DataFrame:
     )
     flow = write_flow(still, out / "flow", FLOW_METHOD, workers=1, progress=True)
     return manifest.assign(flow=flow["flow"].to_numpy())
-
-
-def folds(manifest: pd.DataFrame, protocol: str) -> dict[str, pd.DataFrame]:
-    """Return name -> manifest with a split, for every fold of a protocol."""
-    if protocol == "people":
-        pairs = [(None, person) for person in sorted(manifest["subject"].unique())]
-    else:
-        pairs = VALIDATION_PAIRS
-    result = {}
-    for left_out, tested in pairs:
-        rows = manifest[manifest["subject"] != left_out]
-        split = rows["subject"].map(lambda person, out=tested: "test" if person == out else "train")
-        result[f"{tested}-without-{left_out}" if left_out else tested] = rows.assign(split=split)
-    return result
 
 
 def test_figures(
@@ -215,13 +204,14 @@ def main():
     parser.add_argument(
         "--lines", nargs="+", choices=[*TRAINED, BOTH], default=["appearance", "flow", BOTH]
     )
-    parser.add_argument("--protocol", choices=["people", "validation"], default="people")
+    parser.add_argument("--protocol", choices=[*PAIRS], default="people")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", default="runs/two_stream_fir", type=Path)
     parser.add_argument("--quick", action="store_true", help="one epoch, seed and person")
     options = parser.parse_args()
 
-    parts = folds(read_clips(options.data, options.out), options.protocol)
+    manifest = read_clips(options.data, options.out)
+    parts = mtl.leave_one_subject_out(manifest, PAIRS[options.protocol])
     if options.quick:
         parts = dict(list(parts.items())[:1])
     table = pd.DataFrame([run_line(name, parts, options) for name in options.lines])

@@ -17,6 +17,7 @@ _EXPORTS = {
     "check_manifest": "data.manifest",
     "split_by_subject": "data.manifest",
     "hold_out_clips": "data.manifest",
+    "leave_one_subject_out": "data.manifest",
     "parse_recipe": "data.degrade",
     "list_degradations": "data.degrade",
     "parse_augment": "data.augment",

@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from mtl_lowres.data.passes import through_one_iterator
 from mtl_lowres.errors import InputError
 from mtl_lowres.heads import Head
 from mtl_lowres.weighting import Equal, TaskStep, TaskWeighting, parse_weighting
@@ -138,7 +139,7 @@ class MultiTaskModel(tf.keras.Model):
         for task, head in self.heads.items():
             first += head.callbacks(task)
         callbacks = [*first, *tf.nest.flatten(callbacks or [])]
-        x, kwargs = _through_one_iterator(x, kwargs)
+        x, kwargs = through_one_iterator(x, kwargs)
         return super().fit(x, *args, callbacks=callbacks, **kwargs)
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
@@ -226,21 +227,6 @@ class MultiTaskModel(tf.keras.Model):
                 f"{name} compares gradients of the trunk {self.trunk.name!r}, which has nothing "
                 "to train: unfreeze it or choose another weighting"
             )
-
-
-def _through_one_iterator(x, options: dict) -> tuple:
-    """Return a dataset and options of `fit` that give the same epochs without a new iterator each.
-
-    A new iterator prepares the functions of the whole pipeline again, which for a data set of a few
-    thousand tiny images costs more than the epoch.
-    """
-    epochs = options.get("epochs", 1) - options.get("initial_epoch", 0)
-    if not isinstance(x, tf.data.Dataset) or epochs < 2 or options.get("steps_per_epoch"):
-        return x, options
-    steps = int(x.cardinality())
-    if steps < 1:  # unknown, or endless
-        return x, options
-    return x.repeat(epochs), {**options, "steps_per_epoch": steps}
 
 
 def _layers_behind(

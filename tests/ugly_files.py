@@ -5,7 +5,11 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import pytest
+import tensorflow as tf
 from PIL import Image
+
+from mtl_lowres.data.decode import decode_image
 
 MISSING = "missing.jpg"
 
@@ -92,3 +96,9 @@ def write_ugly_files(folder: Path) -> dict[str, bool]:
     for name, (contents, _) in files.items():
         (folder / name).write_bytes(contents)
     return {name: decodes for name, (_, decodes) in files.items()} | {MISSING: False}
+
+
+def assert_bad(contents: bytes, match: str | None = None, **options) -> None:
+    """Check that the contents are refused, for a reason that `match` finds."""
+    with pytest.raises(tf.errors.InvalidArgumentError, match=match):
+        decode_image(contents, **options)

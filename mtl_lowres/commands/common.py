@@ -57,6 +57,15 @@ def read_rows(
     return mtl.read_dataset(dataset, data, **options), source
 
 
+def rows_of_split(manifest, split: str | None):
+    """Return the rows of a split, all of them for none."""
+    if not split:
+        return manifest
+    if "split" not in manifest or not (manifest["split"] == split).any():
+        raise InputError(f"--split {split!r}: the manifest has no such rows")
+    return manifest[manifest["split"] == split]
+
+
 def _parse_option(text: str) -> tuple[str, object]:
     """Return name and value of `NAME=VALUE`; a value that is no Python literal is a text."""
     name, separator, value = text.partition("=")

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import click
 
-from mtl_lowres.commands.common import dataset_options, json_option, read_rows, write_result
+from mtl_lowres.commands.common import (
+    dataset_options,
+    json_option,
+    read_rows,
+    rows_of_split,
+    write_result,
+)
 from mtl_lowres.errors import InputError
 
 _PAGE, _SCORES, _METRICS = "verification.html", "scores.csv", "metrics.json"
@@ -109,10 +115,7 @@ def _read_pairs(dataset, data, manifest_csv, reader_options, split):
         if takes_pairs and not any(text.startswith("pairs=") for text in reader_options):
             reader_options = (*reader_options, "pairs=True")
     pairs, _ = read_rows(dataset, data, manifest_csv, reader_options)
-    if split:
-        if "split" not in pairs or not (pairs["split"] == split).any():
-            raise InputError(f"--split {split!r}: the manifest has no such rows")
-        pairs = pairs[pairs["split"] == split]
+    pairs = rows_of_split(pairs, split)
     first, _ = pair_rows(pairs)
     check_folds(*(pairs[name].to_numpy("int64")[first] for name in ("same", "fold")))
     return pairs

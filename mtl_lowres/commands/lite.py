@@ -2,7 +2,13 @@
 
 import click
 
-from mtl_lowres.commands.common import dataset_options, json_option, read_rows, write_result
+from mtl_lowres.commands.common import (
+    dataset_options,
+    json_option,
+    read_rows,
+    rows_of_split,
+    write_result,
+)
 from mtl_lowres.errors import InputError
 
 
@@ -41,20 +47,19 @@ def tflite(
     """
     from mtl_lowres.model import load_model
     from mtl_lowres.serving.lite_figures import lite_figures, read_samples
-    from mtl_lowres.serving.tflite import export_tflite
+    from mtl_lowres.serving.tflite import check_kinds, export_tflite
 
+    kinds = kinds.replace(" ", "").split(",")
+    check_kinds(kinds)
     manifest, _ = read_rows(dataset, data, manifest_csv, reader_options)
-    if split:
-        if "split" not in manifest or not (manifest["split"] == split).any():
-            raise InputError(f"--split {split!r}: the manifest has no such rows")
-        manifest = manifest[manifest["split"] == split]
+    manifest = rows_of_split(manifest, split)
     if rows < 1:
         raise InputError(f"--rows {rows}: give at least 1")
     model = load_model(run)
     # Evenly over the manifest, whose rows may be sorted by class.
     chosen = manifest.iloc[:: -(-len(manifest) // rows)]
     samples, chosen = read_samples(model, chosen)
-    result = export_tflite(model, directory, samples, kinds.replace(" ", "").split(","))
+    result = export_tflite(model, directory, samples, kinds)
     for kind, made in result.items():
         differences = ", ".join(
             f"{task} {difference['max']:.2g}" for task, difference in made["outputs"].items()

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from mtl_lowres.commands.common import dataset_options, json_option, read_rows, write_result
+from mtl_lowres.commands.common import (
+    dataset_options,
+    json_option,
+    read_rows,
+    rows_of_split,
+    write_result,
+)
 from mtl_lowres.errors import InputError
 
 
@@ -37,7 +43,7 @@ def sweep(
     sizes = parse_sizes(sizes)
     kernels = list(dict.fromkeys(kernel.strip() for kernel in kernels.split(",")))
     manifest, _ = read_rows(dataset, data, manifest_csv, reader_options)
-    manifest = _rows_of_split(manifest, split)
+    manifest = rows_of_split(manifest, split)
     loaded = {name: load_model(path) for name, path in _named(models).items()}
     table = sweep_models(loaded, manifest, sizes, kernels, progress=True)
     with replacing(Path(out) / "sweep.csv") as temporary:
@@ -51,14 +57,6 @@ def sweep(
     click.echo(f"figures: {page}")
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     write_result({"split": split or "all", "rows": rows}, json_file)
-
-
-def _rows_of_split(manifest, split: str | None):
-    if not split:
-        return manifest
-    if "split" not in manifest or not (manifest["split"] == split).any():
-        raise InputError(f"--split {split!r}: the manifest has no such rows")
-    return manifest[manifest["split"] == split]
 
 
 def _named(paths: tuple[str, ...]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from mtl_lowres.commands.common import (
     json_option,
     print_figures,
     read_rows,
+    rows_of_split,
     write_result,
 )
 from mtl_lowres.errors import InputError
@@ -170,10 +171,7 @@ def evaluate(run, dataset, data, reader_options, manifest_csv, split, degrade, v
 
     model = load_model(run)
     manifest, _ = read_rows(dataset, data, manifest_csv, reader_options)
-    if split:
-        if "split" not in manifest or not (manifest["split"] == split).any():
-            raise InputError(f"--split {split!r}: the manifest has no such rows")
-        manifest = manifest[manifest["split"] == split]
+    manifest = rows_of_split(manifest, split)
     bad_files = BadFiles(len(manifest))
     evaluator = Evaluator(
         manifest,

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from mtl_lowres.data.manifest_file import CONTINUOUS_TASKS, name_row, read_manifest, write_manifest
-from mtl_lowres.data.split import hold_out_clips, split_by_subject
+from mtl_lowres.data.split import hold_out_clips, leave_one_subject_out, split_by_subject
 from mtl_lowres.errors import InputError
 
 __all__ = [
     "CONTINUOUS_TASKS",
     "check_manifest",
     "hold_out_clips",
+    "leave_one_subject_out",
     "read_manifest",
     "split_by_subject",
     "summarise_manifest",

@@ -175,6 +175,7 @@ def _read_frames(sampling: ClipSampling, path: bytes, start: int, stop: int, see
     path = Path(path.decode())
     start, stop = (None if end == NO_END else int(end) for end in (start, stop))
     no_frames = np.zeros((0, 1, 1, 3), np.float32)
+    _reasons.pop(_part(path, start, stop), None)  # of an earlier try
     try:
         if is_image(path):
             check_part(1, start, stop)

@@ -76,6 +76,44 @@ def split_by_subject(
     return manifest.assign(split=pd.Series(new, manifest.index, dtype="str"))
 
 
+def leave_one_subject_out(
+    manifest: pd.DataFrame, pairs: Iterable[tuple[str | None, str]] | None = None
+) -> dict[str, pd.DataFrame]:
+    """Return a manifest for every person, in which that person is the test split.
+
+    Args:
+        manifest: rows with a column `subject`; a column `split` is not looked at.
+        pairs: (who is left out altogether or None, who is tested); default: nobody is left out and
+            everybody tested. With somebody left out, settings can be chosen on other people than
+            those that a figure is of.
+
+    Returns:
+        Name of the tested person, `"a-without-b"` where b is left out -> rows with a new column
+        `split`, "test" or "train".
+
+    Raises:
+        InputError: if a row has no subject, a person is unknown, or nobody is left to train on.
+    """
+    if "subject" not in manifest:
+        raise InputError(f"the manifest has no column 'subject', only {list(manifest.columns)}")
+    _check_subjects(manifest, np.ones(len(manifest), bool))
+    people = sorted(manifest["subject"].unique())
+    folds = {}
+    for left_out, tested in pairs or [(None, person) for person in people]:
+        unknown = {left_out, tested} - {None, *people}
+        if unknown:
+            raise InputError(f"no row shows {sorted(unknown)}: the subjects are {people}")
+        rows = manifest[manifest["subject"] != left_out]
+        held_out = rows["subject"] == tested
+        if held_out.all():
+            raise InputError(
+                f"{len(people)} people: testing {tested!r} leaves nobody to train on"
+            )
+        name = tested if left_out is None else f"{tested}-without-{left_out}"
+        folds[name] = rows.assign(split=np.where(held_out, "test", "train"))
+    return folds
+
+
 def forget_held_out_people(manifest: pd.DataFrame, tasks: Iterable[str]) -> pd.DataFrame:
     """Renumber the tasks whose classes are people, so that train people alone are classes.
 

@@ -55,9 +55,7 @@ def export_tflite(
         >>> export_tflite(model, "tflite", samples)["int8"]["bytes"]  # doctest: +SKIP
         371232
     """
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown or not kinds:
-        raise InputError(f"kinds={list(kinds)!r} cannot be used: give some of {', '.join(KINDS)}")
+    check_kinds(kinds)
     shape = tuple(model.description["input_shape"])
     samples = np.asarray(samples, np.float32)
     if len(samples) == 0 or samples.shape[1:] != shape:
@@ -77,6 +75,12 @@ def export_tflite(
             figures[kind] = {"bytes": len(content), "outputs": _differences(answers, expected)}
         write_json(temporary / "tflite.json", _description(model, figures))
     return figures
+
+
+def check_kinds(kinds: Sequence[str]) -> None:
+    """Raise InputError unless `kinds` are some of `KINDS`."""
+    if not kinds or not set(kinds) <= set(KINDS):
+        raise InputError(f"kinds={list(kinds)!r} cannot be used: give some of {', '.join(KINDS)}")
 
 
 def _converted(model: MultiTaskModel, shape: tuple, samples: np.ndarray, kinds: Sequence[str]):

@@ -120,7 +120,9 @@ class EpochLog(tf.keras.callbacks.Callback):
             return {}
         with self.average.applied() if self.average else nullcontext():
             rows, outputs = self.validation.outputs(self.kept)
-            figures = self.validation.metrics_of(self.kept, rows, outputs, bootstrap=0)
+            figures = self.validation.metrics_of(
+                self.kept, rows, outputs, bootstrap=0, lengths=False
+            )
             losses = self.validation.losses(self.kept, rows, outputs)
         row = {"val_loss": sum(losses.values()), "val_skill": mean_skill(figures)}
         if len(losses) > 1:

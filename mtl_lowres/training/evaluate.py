@@ -1,15 +1,15 @@
 """What a model answers on the rows of a manifest, as arrays, figures and a table."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from mtl_lowres.data.clip_lengths import clip_lengths
 from mtl_lowres.data.clip_views import view_of
 from mtl_lowres.data.loading import BadFiles
+from mtl_lowres.data.passes import Passes
 from mtl_lowres.data.pipeline import make_dataset
 from mtl_lowres.errors import InputError
 from mtl_lowres.evaluation.classification import UNLABELLED, classification_metrics
@@ -83,7 +83,7 @@ class Evaluator:
         rows = self.manifest.assign(**{_ROW: np.arange(len(manifest))})
         texts = [view_of(clip, view, views) for view in range(views)] if clip else [None]
         self._views = [
-            _Passes(make_dataset(rows, [_ROW], degrade=degrade, clip=text, **options))
+            Passes(make_dataset(rows, [_ROW], degrade=degrade, clip=text, **options))
             for text in texts
         ]
 
@@ -127,11 +127,13 @@ class Evaluator:
         rows, outputs = self.outputs(model)
         return self.metrics_of(model, rows, outputs, bootstrap)
 
-    def metrics_of(self, model, rows, outputs, bootstrap: int = 1000) -> dict[str, dict]:
+    def metrics_of(
+        self, model, rows, outputs, bootstrap: int = 1000, lengths: bool = True
+    ) -> dict[str, dict]:
         """Return the figures of outputs that `outputs` returned.
 
-        Those of clips whose lengths differ have `by_length` too, the figures of the shorter and of
-        the longer videos; see `mtl_lowres.evaluation.length_buckets.by_length`.
+        With `lengths`, those of clips whose lengths differ have `by_length` too, the figures of the
+        shorter and of the longer videos; see `mtl_lowres.evaluation.length_buckets.by_length`.
         """
         figures = {}
         for task, _ in self._measurable(model):
@@ -145,9 +147,9 @@ class Evaluator:
                 continue
             measure = functools.partial(self._task_metrics, model, task, rows, outputs[task])
             figures[task] = measure(bootstrap)
-            if self.lengths is not None:
-                lengths = np.where(np.isnan(truth), np.nan, self.lengths[rows])
-                if buckets := by_length(lengths, functools.partial(measure, 0)):
+            if lengths and self.lengths is not None:
+                known = np.where(np.isnan(truth), np.nan, self.lengths[rows])
+                if buckets := by_length(known, functools.partial(measure, 0)):
                     figures[task]["by_length"] = buckets
         return figures
 
@@ -206,29 +208,7 @@ class Evaluator:
         return table
 
 
-class _Passes:
-    """The batches of a dataset, gone through once for every `iter`.
-
-    A new iterator costs more than a pass over a few thousand tiny images, after every epoch: where
-    the number of batches is known, there is one for all passes.
-    """
-
-    def __init__(self, dataset: tf.data.Dataset):
-        self._dataset = dataset
-        self._count = int(dataset.cardinality())
-        self._iterator = None
-
-    def __iter__(self) -> Iterator:
-        if self._count < 1:
-            yield from self._dataset
-            return
-        if self._iterator is None:
-            self._iterator = iter(self._dataset.repeat())
-        for _ in range(self._count):
-            yield next(self._iterator)
-
-
-def _outputs(model: MultiTaskModel, batches: _Passes) -> tuple[np.ndarray, dict]:
+def _outputs(model: MultiTaskModel, batches: Passes) -> tuple[np.ndarray, dict]:
     """Return the rows, ascending, and the model's output of each task for them."""
     rows, outputs = [], {task: [] for task in model.heads}
     for images, labels, _ in batches:

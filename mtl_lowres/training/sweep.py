@@ -169,7 +169,7 @@ def _figures(
                     f"{reason}. Check the paths"
                 ) from None
             raise
-        figures = evaluator.metrics_of(model, rows, outputs, bootstrap)
+        figures = evaluator.metrics_of(model, rows, outputs, bootstrap, lengths=False)
         yield from ((run, task, of_task) for task, of_task in figures.items())
 
 

@@ -1,10 +1,16 @@
 """Who is held out is no class of a task; identity is tested on held-out clips."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from mtl_lowres.data.manifest import check_manifest
-from mtl_lowres.data.split import forget_held_out_people, hold_out_clips
+from mtl_lowres.data.split import (
+    forget_held_out_people,
+    hold_out_clips,
+    leave_one_subject_out,
+    split_by_subject,
+)
 from mtl_lowres.errors import InputError
 
 
@@ -110,3 +116,126 @@ def test_clips_that_cannot_be_held_out(options, message):
         hold_out_clips(_clips(), **options)
     with pytest.raises(InputError, match="no row in train has a label of 'identity'"):
         hold_out_clips(_clips().query("split == 'test'"))
+
+
+def people(count=20, rows=6, classes=3):
+    """`count` people; of each class everybody has some rows, one in four has class 2 only."""
+    table = [
+        (f"p{person}", 2 if person % 4 == 0 else row % classes)
+        for person in range(count)
+        for row in range(rows)
+    ]
+    manifest = pd.DataFrame(table, columns=["subject", "posture"])
+    return manifest.assign(path=[f"{i}.png" for i in range(len(manifest))])
+
+
+def parts_of_people(manifest):
+    parts = manifest.groupby("subject")["split"].unique()
+    assert (parts.str.len() == 1).all()
+    return parts.str[0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_split_keeps_people_whole_and_fractions_and_labels_even(seed):
+    manifest = split_by_subject(people(), val=0.2, test=0.1, seed=seed, task="posture")
+    assert parts_of_people(manifest).value_counts().to_dict() == {"train": 14, "val": 4, "test": 2}
+    check_manifest(manifest, ["posture"], files=False)
+    shares = manifest[manifest["split"] == "val"]["posture"].value_counts(normalize=True)
+    # Everywhere: class 2 has 1/4 + 3/4 * 1/3 = 1/2; val of four people can hit that exactly.
+    assert shares[2] == 0.5 and shares[0] == shares[1] == 0.25
+
+
+def test_split_is_determined_by_the_seed_and_leaves_its_input_alone():
+    table = people()
+    first = split_by_subject(table, seed=1)["split"]
+    assert "split" not in table
+    assert first.equals(split_by_subject(table, seed=1)["split"])
+    assert any(not first.equals(split_by_subject(table, seed=s)["split"]) for s in (2, 3, 4))
+    shuffled = split_by_subject(table.sample(frac=1, random_state=0), seed=1)["split"].sort_index()
+    assert first.equals(shuffled)
+
+
+def test_split_keeps_rare_classes_in_train():
+    """Class 1 is shown by two people only, so at most one of them may leave train."""
+    manifest = people(10, classes=1).assign(posture=0)
+    manifest.loc[manifest["subject"].isin(["p3", "p4"]), "posture"] = 1
+    for seed in range(5):
+        split = split_by_subject(manifest, val=0.5, seed=seed, task="posture")
+        assert (split[split["posture"] == 1]["split"] == "train").any()
+
+
+def test_a_released_split_is_left_alone():
+    manifest = people(8)
+    manifest["split"] = np.where(manifest["subject"].isin(["p6", "p7"]), "test", "train")
+    manifest.loc[manifest["subject"] == "p0", "split"] = None
+    manifest.attrs["classes"] = {"posture": ["a", "b", "c"]}
+    new = split_by_subject(manifest, val=0.34, seed=0, task="posture")
+    parts = parts_of_people(new)
+    assert parts[["p6", "p7"]].tolist() == ["test", "test"]
+    assert parts.drop(["p6", "p7"]).value_counts().to_dict() == {"train": 4, "val": 2}
+    assert new.attrs == manifest.attrs
+
+
+def test_split_takes_numbers_as_subjects_and_missing_labels():
+    manifest = people(4)
+    manifest["subject"] = manifest["subject"].str[1:].astype(int)
+    manifest["posture"] = manifest["posture"].astype("Int64").where(manifest.index > 3)
+    parts = parts_of_people(split_by_subject(manifest, val=0.25, task="posture"))
+    assert parts.value_counts().to_dict() == {"train": 3, "val": 1}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "options", "message"),
+    [
+        (people().drop(columns="subject"), {}, "no column 'subject'"),
+        (people(1), {}, "1 people cannot be split into 1 for val"),
+        (people(2), {"test": 0.2}, "2 people cannot be split"),
+        (people(), {"val": 1.0}, "val=1.0"),
+        (people(), {"val": -0.1}, "val=-0.1"),
+        (people(), {"val": 0.0}, "val=0.0 and test=0.0"),
+        (people(), {"task": "action"}, "no column 'action'"),
+        (people().replace({"subject": {"p3": None}}), {}, "row 18 (counting from 0): has no subj"),
+        (people(3).assign(split=["train"] * 9 + ["test"] * 9), {}, "subject 'p1' is also in val"),
+    ],
+)
+def test_splits_that_cannot_be(manifest, options, message):
+    with pytest.raises(InputError) as error:
+        split_by_subject(manifest, **options)
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_everybody_is_tested_once():
+    manifest = people(3, rows=2).assign(split="val")
+    folds = leave_one_subject_out(manifest)
+    assert {name: fold["split"].tolist() for name, fold in folds.items()} == {
+        "p0": ["test"] * 2 + ["train"] * 4,
+        "p1": ["train"] * 2 + ["test"] * 2 + ["train"] * 2,
+        "p2": ["train"] * 4 + ["test"] * 2,
+    }
+    assert (manifest["split"] == "val").all()
+
+
+def test_a_person_can_be_left_out_altogether():
+    (name, fold), *others = leave_one_subject_out(people(3, rows=1), [("p0", "p2")]).items()
+    assert (name, others) == ("p2-without-p0", [])
+    assert dict(zip(fold["subject"], fold["split"], strict=True)) == {"p1": "train", "p2": "test"}
+
+
+def test_rows_without_a_subject_train_nobody():
+    manifest = people(2, rows=1).assign(subject=["p0", None])
+    with pytest.raises(InputError, match="row 1 .*has no subject"):
+        leave_one_subject_out(manifest)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "pairs", "message"),
+    [
+        (people(2).drop(columns="subject"), None, "no column 'subject'"),
+        (people(1), None, "1 people"),
+        (people(2), [(None, "p7")], "'p7'"),
+        (people(2), [("p0", "p1")], "leaves nobody to train"),
+    ],
+)
+def test_people_who_cannot_be_left_out(manifest, pairs, message):
+    with pytest.raises(InputError, match=message):
+        leave_one_subject_out(manifest, pairs)
