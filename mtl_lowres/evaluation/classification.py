@@ -63,7 +63,9 @@ def classification_metrics(
           from. Intervals over a handful of people are coarse, and rather too narrow; where a class
           is shown by few people, resamples without them lower the `macro_f1` end.
         - `bootstrap_over`: "subjects", or "samples" when no subject is known: images of one person
-          resemble each other, so that an interval over samples is too narrow.
+          resemble each other, so that an interval over samples is too narrow. "samples" too where
+          each class is one person, as of identity: these are the people who are to be told apart,
+          and a resample without some of them would ask another question.
         - `bootstrap`, `n` (labelled samples), `n_subjects` (known people among them; 0 if unknown).
 
     Raises:
@@ -84,15 +86,16 @@ def classification_metrics(
     predicted = probabilities.argmax(axis=1)
     confusion = np.bincount(truth * classes + predicted, minlength=classes**2)
     confusion = confusion.reshape(classes, classes)
+    over = "samples" if people.isna().all() or _classes_are_people(truth, people) else "subjects"
 
     return {
         **_scores(truth, probabilities, confusion),
         **_calibration(truth, probabilities),
         "per_class": _per_class(confusion, names),
         "confusion_matrix": confusion.tolist(),
-        "interval": _interval(truth, predicted, people, classes, bootstrap, seed),
+        "interval": _interval(truth, predicted, people, over, classes, bootstrap, seed),
         "bootstrap": bootstrap,
-        "bootstrap_over": "subjects" if people.notna().any() else "samples",
+        "bootstrap_over": over,
         "n": len(truth),
         "n_subjects": int(people.nunique()),
     }
@@ -251,16 +254,23 @@ def _per_class(confusion: np.ndarray, names: list[str]) -> list[dict]:
     ]
 
 
+def _classes_are_people(truth: np.ndarray, people: pd.Series) -> bool:
+    """Whether each of several people shows one class, which nobody else shows."""
+    pairs = pd.DataFrame({"class": truth, "person": people.to_numpy()}).drop_duplicates()
+    return len(pairs) > 1 and pairs["class"].is_unique and pairs["person"].is_unique
+
+
 def _interval(
     truth: np.ndarray,
     predicted: np.ndarray,
     people: pd.Series,
+    over: str,
     classes: int,
     bootstrap: int,
     seed: int,
 ) -> dict | None:
     """Percentile interval from samples redrawn person by person, or one by one."""
-    if people.notna().any():
+    if over == "subjects":
         units, _ = pd.factorize(people, use_na_sentinel=False)
         sizes = np.ones(units.max() + 1, int)
     else:

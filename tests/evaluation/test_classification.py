@@ -154,6 +154,26 @@ def test_interval_over_people_is_wider_when_people_differ():
     assert metrics["interval"]["accuracy"] == [0.0, 1.0]
 
 
+def test_where_classes_are_people_samples_are_drawn():
+    """Of three people with 40 images each, 30, 20 and 40 are recognised: 90 of 120."""
+    truth = np.repeat([0, 1, 2], 40)
+    predicted = truth.copy()
+    predicted[:10] = 1
+    predicted[40:60] = 2
+    subjects = np.array(["anna", "ben", "chloé"])[truth]
+    metrics = classification_metrics(truth, np.eye(3)[predicted], subjects)
+    low, high = metrics["interval"]["accuracy"]
+    half = 1.96 * np.sqrt(0.75 * 0.25 / 120)
+    assert (low, high) == pytest.approx((0.75 - half, 0.75 + half), abs=0.015)
+    low, high = metrics["interval"]["macro_f1"]
+    assert low < metrics["macro_f1"] < high
+    assert (metrics["bootstrap_over"], metrics["n_subjects"]) == ("samples", 3)
+    # As soon as one class is shown by two people, it is a property that people share.
+    subjects[0] = "ben"
+    metrics = classification_metrics(truth, np.eye(3)[predicted], subjects)
+    assert metrics["bootstrap_over"] == "subjects"
+
+
 def test_interval_follows_the_seed(random_case):
     first, again, other = (
         classification_metrics(*random_case, bootstrap=50, seed=seed)["interval"]
