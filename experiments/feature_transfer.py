@@ -47,28 +47,21 @@ to that at 16 pixels, 9 at 8, and none at 32. Without the earlier maps it closes
 
 When the published method helps: hardly here. At 16 pixels only 10 % of the images are nearest to
 the centroid of their own cluster at high resolution (38 % at 32), so that nearly all pseudo-labels
-are wrong, and the network repeats what its input says; in 20 epochs it knows all of them by heart.
-With its own cluster as the label it memorises 2,400 rows as well (99.96 % right), and is of use at
-8 pixels beside lr. First attempts had 0.815 for lr at 16 pixels; a C chosen for it gives 0.830, so
-that much of what they won was that.
+are wrong; in 20 epochs the network knows all of them by heart. With its own cluster as the label it
+memorises 2,400 rows as well, and is of use at 8 pixels beside lr.
 
 Published method at 16 pixels, seed 0, a part of the published grid, mAP (published: wider fc1
 always helps, fc2 is best at 100 to 200): fc1 256 / 1024 / 4096 with fc2 20 0.649 / 0.649 / 0.669,
-100 0.726 / 0.715 / 0.732, 500 0.767 / 0.772 / 0.792. So the widest fc1 is the best here too, but
-more clusters help as far as was measured, and none reaches lr.
+100 0.726 / 0.715 / 0.732, 500 0.767 / 0.772 / 0.792: none reaches lr.
 
 Tried at 16 pixels on 800 held-out training images (one split; transfers of the other 1,600; roots,
-SVMs by least squares), mAP: hr 0.957, lr 0.838 (without roots 0.828); kernel ridge regression to
-the features of hr, 1 view 0.847, 3 views 0.857; linear ridge (another split: lr 0.835) 0.836. Other
-targets of the kernel regression, 1 view: 64 or 128 components 0.844, 0.846, whitened 0.844, 0.845;
-logits and root probabilities of ImageNet 0.847, 0.840; 20 or 100 clusters 0.836, 0.840, beside lr
-0.847, 0.845; soft clusters 0.835, 0.843; kernel components 0.847. A kernel on lr without any hr has
-0.842: most of the gain of one view is that the classifier is no longer linear. Not better: SVMs
-fitted on left-out answers (0.844), random ReLU units with a ridge (3 views, 0.844), enlarging to
-112 or 80 pixels in place of 224 (0.828, 0.812), batch-norm statistics of small images (0.730). SVMs
-that read 3 labelled views have 0.848 on lr, so that views help the lower bound about as much. Of
-all stages: lr 0.879, random ReLU units with a ridge to the last map of hr 0.874 alone and 0.878
-beside it with 1 view, 0.881 and 0.886 with 4. VOC2007 itself was not to be had.
+SVMs by least squares), mAP: hr 0.957, lr 0.838; kernel regression to the features of hr 0.847, with
+3 views 0.857, where SVMs that read 3 labelled views have 0.848 on lr. A kernel on lr without any hr
+has 0.842: most of the gain of one view is that the classifier is no longer linear. Other targets
+(components, ImageNet's answers, clusters, soft clusters) 0.835 to 0.847; random ReLU units 0.844;
+enlarging to fewer than 224 pixels 0.812 to 0.828; batch-norm statistics of small images 0.730. Of
+all stages: lr 0.879, random ReLU units 0.874, with 4 views beside lr 0.886. VOC2007 itself was not
+to be had.
 """
 
 import argparse

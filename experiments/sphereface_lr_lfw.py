@@ -46,27 +46,20 @@ size, are missed; that of 0.80 at 8 pixels is reached.
 
 Over the published probe sizes, folds 1 to 5, seed 0, cosine; - was not run:
 
-    pixels          150    75    50    38    30    25    21    19
-    teacher           -     -     -  .980     -  .950  .924  .907
-    guided, 16 px  .870  .875  .873  .876  .866  .870  .865  .859
-    labels alone      -     -     -  .737     -  .739     -  .742
-
-    pixels           17    15    14    12    11    10     9     8
-    teacher        .883     -     -     -     -     -     -     -
-    guided, 16 px  .859  .861  .855  .835  .829  .784  .781  .757
-    labels alone      -     -     -  .737     -     -     -     -
+    pixels         150    50    38    25    21    19    17    15    12    10     8
+    teacher          -     -  .980  .950  .924  .907  .883     -     -     -     -
+    guided, 16 px .870  .873  .876  .870  .865  .859  .859  .861  .835  .784  .757
+    labels alone     -     -  .737  .739     -  .742     -     -  .737     -     -
 
 The student is better than its teacher from 16 pixels down (published: from about 19x22).
 
 Found on the way, validation folds, cosine at 16 pixels (these two folds are easier than the mean,
-for the teacher by 1.5 points): a network of 0.19 M parameters from scratch 0.862 after 20 epochs
-and after 50; `facelet`, which starts from the teacher's first blocks, 0.892 after 16; `face_resnet`
-on all sizes, 2 epochs, 0.904 at 16 and 0.995 at full size (the teacher: 0.993); ridge regression
-from the teacher's features of the small image to its embedding of the large one 0.898, from the
-pixels 0.759. What did not help: faces blended of two (0.858 against 0.862), averaging the teacher's
-answers over the views of a face (0.859). 24 epochs more after the 28 were seen to be worse on folds
-1 to 5 (0.886 / 0.911 to 0.883 / 0.906; nothing was chosen by it): four views of a face are then
-known by heart, so that more views are the next thing to try.
+for the teacher by 1.5 points): a network of 0.19 M parameters from scratch 0.862; `facelet`, which
+starts from the teacher's first blocks, 0.892; `face_resnet` on all sizes, 2 epochs, 0.904 at 16 and
+0.995 at full size (the teacher: 0.993); ridge regression from the teacher's features of the small
+image to its embedding of the large one 0.898. No help: faces blended of two (0.858 against 0.862),
+averaging the teacher's answers over views (0.859). More views than four are the next thing to try:
+24 epochs after the 28 were worse (folds 1 to 5, nothing was chosen by it).
 """
 
 import argparse
