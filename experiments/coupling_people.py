@@ -15,22 +15,21 @@ resolution sample is met twice as often. The epoch is chosen on validation peopl
 Measured (1,277 clips of 166 people to train, 203 and 200 of 37 each to choose and to test; macro-F1
 of the test people, mean ± deviation of the seeds; chance 0.100):
 
-                                  16x12              8x6
-    LR alone, 8 epochs            0.856 (2 seeds)    0.779 (2 seeds)
-    LR alone, twice the epochs    0.904 ± 0.036      0.836 ± 0.014
-    HR + LR, fully coupled        0.911 ± 0.018      0.791 ± 0.010
-    HR + LR, semi-coupled         0.886 ± 0.010      0.776 ± 0.024
-    two sub-pixel views           0.881 (1 seed)     0.798 ± 0.012
-    the same, multi-Siamese       0.842 (1 seed)     0.772 (1 seed)
+                                  16x12            8x6
+    LR alone, 8 epochs            0.858 ± 0.004    0.777 ± 0.007
+    LR alone, twice the epochs    0.904 ± 0.036    0.836 ± 0.014
+    HR + LR, fully coupled        0.911 ± 0.018    0.791 ± 0.010
+    HR + LR, semi-coupled         0.886 ± 0.010    0.776 ± 0.024
+    two sub-pixel views           0.886 ± 0.011    0.798 ± 0.012
+    the same, multi-Siamese       0.871 ± 0.025    0.805 ± 0.033
 
-At 16x12 full coupling gains about five points over the same passes through the low resolution
-alone, and nothing that three seeds could tell over the same number of steps. At 8x6 it gains about
-one point over the same passes and loses 4.5 to the same number of steps. Sharing every weight was
-no worse than sharing some. Two sub-pixel views gain two points or so over the same passes and
-lose to the same number of steps; pulling them together lost one to four points more, with one seed.
-Eight epochs are few (the low resolution alone gains five points from eight more); longer training,
-where it has nothing more to teach, was not measured, nor were the lines of one and two seeds with
-three.
+At 16x12 full coupling gains five points over the same passes through the low resolution alone, and
+nothing that three seeds could tell over the same number of steps. At 8x6 it gains one point over
+the same passes and loses 4.5 to the same number of steps. Sharing every weight was no worse than
+sharing some. Two sub-pixel views gain two to three points over the same passes and lose to the same
+number of steps; pulling them together makes no difference that three seeds could tell (-1.5 and
++0.7 points). Eight epochs are few (the low resolution alone gains five points from eight more);
+longer training, where it has nothing more to teach, was not measured.
 
 `--quick` trains every line for one epoch on few clips, in about three minutes. Runs are resumed:
 start the same command again after an interruption; `--sizes 8x6` trains those alone.
