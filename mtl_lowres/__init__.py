@@ -38,6 +38,7 @@ _EXPORTS = {
     "extract_features": "training.features",
     "open_features": "training.features",
     "export": "serving.export",
+    "Predictor": "serving.predictor",
 }
 _SUBMODULES = ("heads", "trunks", "layers", "losses", "datasets", "evaluation", "report")
 

@@ -10,7 +10,7 @@ from mtl_lowres.errors import InputError
 
 
 @click.command(epilog="Example: mtl-lowres predict runs/a photos/*.jpg --json-lines")
-@click.argument("run")
+@click.argument("model")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--json-lines", is_flag=True, help="Print a JSON object a file instead of a table.")
 @click.option(
@@ -21,35 +21,42 @@ from mtl_lowres.errors import InputError
     type=float,
     help="Cosine from which it is the same person.  [default: the calibrated one]",
 )
+@click.option("--window", type=int, help="Answer for every so many frames of a video, as clips.")
+@click.option(
+    "--every", type=int, help="Begin a window, or answer for a frame, every so many frames."
+)
 @click.option("--degrade", help="Another recipe than the model was trained with.")
 @json_option
-def predict(run, files, json_lines, gallery, threshold, degrade, json_file):
-    """Answer for image files, or for videos if the model takes clips.
+def predict(model, files, json_lines, gallery, threshold, window, every, degrade, json_file):
+    """Answer for image and video files.
 
-    Confidences are calibrated where the model is (see `mtl-lowres calibrate`). With --gallery the
-    nearest enrolled person is named too. Exit status 3 when some files cannot be read.
+    MODEL is a run, a SavedModel that `mtl-lowres export` wrote, or a .tflite file. Confidences are
+    calibrated where the model is (see `mtl-lowres calibrate`). A model of images answers for each
+    frame of a video. With --gallery the nearest enrolled person is named too. Exit status 3 when
+    some files cannot be read.
     """
-    from mtl_lowres.model import load_model
     from mtl_lowres.serving.gallery import Gallery
-    from mtl_lowres.serving.predict import predict_files
+    from mtl_lowres.serving.predictor import Predictor
+    from mtl_lowres.serving.words import table_row
 
     if threshold is not None and not gallery:
         raise InputError(f"--threshold {threshold} is for --gallery FOLDER: give both")
-    model = load_model(run)
-    people = Gallery(model, gallery, threshold, degrade) if gallery else None
-    answers = []
+    predictor = Predictor(model)
+    people = Gallery(predictor, gallery, threshold, degrade) if gallery else None
+    options = {"window": window, "every": every, "degrade": degrade, "gallery": people}
+    columns = _columns(predictor, files, window, people)
     if not json_lines:
-        names = _column_names(model.heads) + (["person", "similarity"] if people else [])
-        click.echo("\t".join(["file", *names]))
-    for answer in predict_files(model, files, gallery=people, degrade=degrade):
+        # Each task's confidence stands beside it.
+        headings = ["confidence" if c.endswith(" confidence") else c for c in columns]
+        click.echo("\t".join(headings))
+    answers = []
+    for answer in predictor.answers(files, **options):
         answers.append(answer)
         if json_lines:
             click.echo(json.dumps(answer, ensure_ascii=False))
         elif answer["ok"]:
-            cells = [cell for task in model.heads for cell in _cells(answer[task])]
-            if people:
-                cells += [answer["gallery"]["label"], f"{answer['gallery']['similarity']:.3f}"]
-            click.echo("\t".join([answer["path"], *cells]))
+            row = table_row(answer, predictor.tasks)
+            click.echo("\t".join(_cell(column, row.get(column, "")) for column in columns))
         else:
             click.echo(f"{answer['path']}\t{answer['error']}", err=True)
     write_result({"answers": answers}, json_file)
@@ -57,23 +64,25 @@ def predict(run, files, json_lines, gallery, threshold, degrade, json_file):
         sys.exit(3)
 
 
-def _column_names(heads) -> list[str]:
-    names = []
-    for task, head in heads.items():
-        if head.classes is not None:
-            names += [task, "confidence"]
-        elif head.unit is not None:
-            names.append(f"{task} ({head.unit})")
-    return names
+def _columns(predictor, files, window, gallery) -> list[str]:
+    """Return the columns, known before a file is read, so that rows are printed as they come."""
+    from mtl_lowres.data.frame_stream import has_frames
+    from mtl_lowres.serving.words import task_columns
+
+    in_parts = window or (len(predictor.input_shape) == 3 and any(map(has_frames, files)))
+    return [
+        "file",
+        *(["start", "stop"] if in_parts else []),
+        *(c for task, known in predictor.tasks.items() for c in task_columns(task, known)),
+        *(["person", "similarity"] if gallery else []),
+    ]
 
 
-def _cells(answer: dict) -> list[str]:
-    """Return a value as a number, a class as label and confidence; nothing for an embedding."""
-    if "embedding" in answer:
-        return []
-    if "value" in answer:
-        return [f"{answer['value']:.1f}"]
-    return [answer["label"], f"{answer['confidence']:.3f}"]
+def _cell(column: str, value) -> str:
+    """Return a number with the digits that its column means."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3f}" if column.endswith(("confidence", "similarity")) else f"{value:.1f}"
 
 
 @click.command(epilog="Example: mtl-lowres export runs/a exports/a")

@@ -30,7 +30,11 @@ from mtl_lowres.commands.common import dataset_options, json_option, read_rows, 
 )
 @click.option("--batch-size", default=8, show_default=True, help="Units a step.")
 @click.option(
-    "--bad-file-budget", default=0.01, show_default=True, help="Tolerated share of bad files."
+    "--bad-file-budget",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="Tolerated share of bad files.",
 )
 @json_option
 def units(

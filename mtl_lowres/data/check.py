@@ -2,7 +2,6 @@
 
 import os
 from multiprocessing.pool import ThreadPool
-from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
@@ -10,6 +9,7 @@ from tqdm import tqdm
 from mtl_lowres.data.decode import explain
 from mtl_lowres.data.headers import MAGIC_BYTES, ZIP_MAGIC, is_video
 from mtl_lowres.data.manifest_file import row_numbers
+from mtl_lowres.data.packed import read_contents
 from mtl_lowres.data.video import explain_clip
 
 
@@ -50,9 +50,8 @@ def check_files(
 def _explain_part(part: dict) -> str | None:
     """Say why a file is neither an image nor a clip with the frames from start to stop."""
     try:
-        with Path(part["path"]).open("rb") as file:
-            start = file.read(16)
-    except OSError:
+        start = read_contents(part["path"], 16)
+    except (OSError, ValueError):
         start = b""
     if is_video(start) or start.startswith(ZIP_MAGIC):
         return explain_clip(**part)

@@ -1,11 +1,11 @@
 """Recordings: which images are the same, which people are, and what is kept apart from what."""
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from mtl_lowres.data.packed import read_contents
 from mtl_lowres.errors import InputError
 
 # How many ways to deal recordings are drawn, of which the most even is kept.
@@ -132,8 +132,8 @@ def _digests(manifest: pd.DataFrame) -> pd.Series:
 
 def _digest(path: str) -> str:
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError:
+        return hashlib.sha256(read_contents(path)).hexdigest()
+    except (OSError, ValueError):
         return path
 
 

@@ -15,13 +15,12 @@ import tensorflow as tf
 
 from mtl_lowres.data.decode import MAX_PIXELS, decode_image, explain
 from mtl_lowres.data.headers import MAGIC_BYTES, ZIP_MAGIC, is_video
+from mtl_lowres.data.packed import is_packed, read_contents
 
 # The largest array in an .npz file, which can only be read whole.
 _MAX_NPZ_BYTES = 2**31
-# Floats may leave [0, 1] by a hair after resampling, as in single .npy images.
-_FLOAT_SLACK = 1e-3
-# How many frames `explain_clip` looks at.
-_CHECKED_FRAMES = 32
+_FLOAT_SLACK = 1e-3  # by which resampled floats may leave [0, 1], as in single .npy images
+_CHECKED_FRAMES = 32  # that `explain_clip` looks at
 _LIBRARY_ERRORS = (cv2.error, zipfile.BadZipFile, zlib.error)
 
 # The reasons given here say more than its warning that a file does not open.
@@ -76,7 +75,7 @@ def read_distinct(path, start=None, stop=None, indices=None) -> tuple[np.ndarray
     try:
         if is_image(path):
             places = np.zeros_like(_chosen(choose, check_part(1, start, stop)))
-            return decode_image(path.read_bytes()).numpy()[np.newaxis], places
+            return decode_image(read_contents(path)).numpy()[np.newaxis], places
         if is_video(_first_bytes(path)):
             return _read_video(path, start, stop, choose)
         array = _open_array(path)
@@ -107,13 +106,13 @@ def explain_clip(path: str | Path, start: int | None = None, stop: int | None = 
 
 
 def is_image(path: Path) -> bool:
-    """Return whether a file is an image of a format of its own, that is, not an array.
+    """Return whether a file is an image of a format of its own or packed, that is, not an array.
 
     Raises:
         ValueError: if there is no such file or it is empty.
     """
     formats = tuple(magic for kind, magic in MAGIC_BYTES.items() if kind != "npy")
-    return _first_bytes(path).startswith(formats)
+    return is_packed(path) or _first_bytes(path).startswith(formats)
 
 
 def check_part(count: int, start: int | None, stop: int | None) -> int:
@@ -164,11 +163,11 @@ def _chosen(choose: Callable, count: int) -> np.ndarray:
 
 
 def _read_video(path: Path, start, stop, choose) -> tuple[np.ndarray, np.ndarray]:
-    video = _open_video(path)
+    video = open_video(path)
     count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
     if count < 1:  # the file does not say
         count = _count_frames(video)
-        video = _open_video(path)
+        video = open_video(path)
     while True:
         indices = _chosen(choose, check_part(count, start, stop))
         distinct, places = np.unique(indices, return_inverse=True)
@@ -179,10 +178,11 @@ def _read_video(path: Path, start, stop, choose) -> tuple[np.ndarray, np.ndarray
         if decoded == 0:
             raise ValueError("a video of which no frame can be decoded")
         count = decoded
-        video = _open_video(path)
+        video = open_video(path)
 
 
-def _open_video(path: Path) -> cv2.VideoCapture:
+def open_video(path: Path) -> cv2.VideoCapture:
+    """Return a video at its first frame; ValueError says why it cannot be opened."""
     # One thread each: the files are read in parallel. An absolute path is never taken for a URL.
     options = [cv2.CAP_PROP_N_THREADS, 1]
     video = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, options)

@@ -13,6 +13,7 @@ from mtl_lowres.report.images import png_data_uri
 METRIC_MEANINGS = {
     "macro_f1": "mean of the per-class F1",
     "accuracy": "share of samples whose top class is right",
+    "mean_ap_area": "mean over the classes of the average precision, the area under its curve",
     "one_vs_rest_accuracy": "(TP + TN) / n averaged over classes; flatters with many classes",
     "top5_accuracy": "share of samples whose class is among the top five",
     "expected_calibration_error": "mean gap between confidence and accuracy; 0 is calibrated",

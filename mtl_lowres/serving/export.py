@@ -1,9 +1,7 @@
 """SavedModels that answer float images or clips and encoded files, in plain TensorFlow."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from mtl_lowres.data.decode import MAX_PIXELS
@@ -11,12 +9,14 @@ from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.errors import InputError
 from mtl_lowres.files import replacing, write_json
 from mtl_lowres.model import MultiTaskModel
-from mtl_lowres.serving.calibrated import (
-    calibrated_output,
-    embedding_task,
-    entries_of,
-    mirrored_embedding,
-    value_for,
+from mtl_lowres.serving.answers import task_labels
+from mtl_lowres.serving.batches import blank_where_bad, for_any_batch
+from mtl_lowres.serving.calibrated import calibrated_output
+from mtl_lowres.serving.embedding import (
+    embedding_function,
+    embedding_label,
+    embedding_width,
+    verify_function,
 )
 from mtl_lowres.serving.encoded import EncodedFiles, flow_of, why_not_encoded
 from mtl_lowres.serving.model_card import model_card
@@ -56,7 +56,7 @@ def export(
       `farneback` is computed in the graph; with other flow there is no `clip_bytes`.
 
     A model of stored unit features has `serving_default` alone: `units` float32 [n, units, d].
-    Where a signature is missing, `labels.json` says why under `left_out`.
+    Where the signatures of encoded files are missing, `labels.json` says why under `left_out`.
 
     A task with classes answers `<task>_probabilities` float32 [n, classes], `<task>_class` int64
     [n] and `<task>_label` string [n]; age answers `<task>_years` float32 [n], and
@@ -70,39 +70,50 @@ def export(
     which holds for the shorter side of the image (of a clip, of its first frame), of float ones
     that which holds for the size that the network sees; see `mtl_lowres.serving.calibrated`.
 
-    A model with a calibrated threshold has a third signature: `verify` takes `first` and `second`,
-    encoded as above, and answers whether each two show one person: `similarity` float32 [n], the
-    cosine of the embeddings of both (of the image and its mirror image together), `same` bool [n],
-    whether it reaches the threshold that holds for the smaller of the two, and `ok` bool [n]. Where
-    one of the two cannot be decoded, it answers 0 and false.
+    Who wants vectors only calls `embedding`: encoded items as above to `embedding` float32 [n, d]
+    of length 1, zeros where `ok` bool [n] is false. Where a head embeds, it is the vector whose
+    cosine `verify` compares: the head's embedding of the image and of its mirror image side by
+    side, so that d is twice that of `<task>_embedding`, which is of the image alone and as the head
+    gives it. Where no head embeds, it is the features of the trunk, of the image alone. Under
+    `embedding`, `labels.json` says whose it is.
+
+    A model with a calibrated threshold also has `verify`: it takes `first` and `second`, encoded as
+    above, and answers whether each two show one person: `similarity` float32 [n], the cosine of
+    both embeddings, `same` bool [n], whether it reaches the threshold that holds for the smaller of
+    the two, and `ok` bool [n]. Where one of the two cannot be decoded, it answers 0 and false.
 
     Args:
         model: from `build_model` or `load_model`.
         out_dir: parent of the version folders; the next free number is taken.
         degrade: recipe for encoded files; default: the one the model was trained with.
         max_pixels: larger images or frames are refused before they are decoded.
-        run: folder of the run that trained the model, whose data and figures `model_card.md` tells.
+        run: folder of the run that trained the model, or of the model in it, whose data and
+            figures `model_card.md` tells.
 
     Returns:
         The version folder, which appears whole or not at all. Beside it are `models.config` and
         `batching.config` for the server.
 
     Raises:
-        InputError: no recipe is known, it does not give the size that the network sees, or one is
-            given where encoded files cannot be read.
+        InputError: no recipe is known, it does not give the size that the network sees, one is
+            given where encoded files cannot be read, a file of the run is damaged, or `out_dir` is
+            a file.
     """
     left_out = why_not_encoded(model.description)
     files = None if left_out else _encoded_files(model, degrade, max_pixels)
     if left_out and degrade:
         raise InputError(f"degrade={degrade!r} is for encoded files, but {left_out}: leave it out")
-    module = _Served(model, files)
+    # Before the long way through the graphs, so that what cannot be used is told at once.
     version_dir = _next_version(Path(out_dir))
+    card = model_card(model, run, files.recipe.text if files else None)
+    module = _Served(model, files)
     with replacing(version_dir) as temporary:
         tf.saved_model.save(module, str(temporary), signatures=module.functions)
         write_json(temporary / "labels.json", _labels(model, files, left_out))
         size = tuple(model.description["input_shape"][-3:-1]) if files else (1, 1)
-        write_warmup(temporary, version_dir.parent.name, warmup_requests(module.functions, size))
-        (temporary / "model_card.md").write_text(model_card(model, run), encoding="utf-8")
+        name = version_dir.parent.resolve().name
+        write_warmup(temporary, name, warmup_requests(module.functions, size))
+        (temporary / "model_card.md").write_text(card, encoding="utf-8")
     write_server_files(version_dir.parent)
     return version_dir
 
@@ -145,7 +156,7 @@ class _Served(tf.Module):
         def answer_encoded(contents):
             inputs, sides, ok = files.read(contents)
             answers = _answers(model, inputs, sides)
-            return {name: _blank_where_bad(value, ok) for name, value in answers.items()} | {
+            return {name: blank_where_bad(value, ok) for name, value in answers.items()} | {
                 "ok": ok
             }
 
@@ -154,46 +165,14 @@ class _Served(tf.Module):
         if files is not None:
             name = f"{item}_bytes"
             self.functions[name] = tf.function(answer_encoded, input_signature=[files.spec(name)])
-            task = embedding_task(model)
-            if task is not None and entries_of(model, "threshold", task):
-                self.functions["verify"] = _verifier(model, task, files)
-
-
-def _verifier(model: MultiTaskModel, task: str, files: EncodedFiles) -> Callable:
-    """Return the function that tells whether each two encoded items show one person."""
-    entries = entries_of(model, "threshold", task)
-
-    def embedded(contents):
-        inputs, sides, ok = files.read(contents)
-        embeddings = _for_any_batch(lambda x: mirrored_embedding(model, task, x), inputs)
-        return tf.math.l2_normalize(embeddings, axis=1), sides, ok
-
-    def verify(first, second):
-        check = tf.debugging.assert_equal(
-            tf.shape(first), tf.shape(second), "first and second must be equally many"
-        )
-        with tf.control_dependencies([check]):
-            (a, sides_a, ok_a), (b, sides_b, ok_b) = embedded(first), embedded(second)
-        ok = ok_a & ok_b
-        similarity = tf.where(ok, tf.reduce_sum(a * b, axis=1), 0.0)
-        threshold = value_for(entries, "threshold", tf.minimum(sides_a, sides_b))
-        return {"similarity": similarity, "same": ok & (similarity >= threshold), "ok": ok}
-
-    return tf.function(verify, input_signature=[files.spec("first"), files.spec("second")])
-
-
-def _for_any_batch(function: Callable, inputs: tf.Tensor):
-    """Return what `function` answers for a batch, which may be empty, as tensors [n, ...]."""
-    count = tf.shape(inputs)[0]
-    # oneDNN's convolutions fail on an empty batch: it becomes one blank sample for them.
-    blank = tf.zeros([1, *inputs.shape[1:]])
-    outputs = function(tf.cond(count > 0, lambda: inputs, lambda: blank))
-    return tf.nest.map_structure(lambda output: output[:count], outputs)
+            self.functions["embedding"] = embedding_function(model, files, name)
+            if verify := verify_function(model, files):
+                self.functions["verify"] = verify
 
 
 def _answers(model: MultiTaskModel, inputs: tf.Tensor, sides: tf.Tensor) -> dict[str, tf.Tensor]:
     """Return what every head serves for a batch, which may be empty, by `<task>_<suffix>`."""
-    outputs = _for_any_batch(lambda x: model(x, training=False), inputs)
+    outputs = for_any_batch(lambda x: model(x, training=False), inputs)
     answers = {}
     for task, head in model.heads.items():
         served = head.serve(calibrated_output(model, task, outputs[task], sides))
@@ -202,13 +181,6 @@ def _answers(model: MultiTaskModel, inputs: tf.Tensor, sides: tf.Tensor) -> dict
             served["label"] = tf.gather(tf.constant(names), served["class"])
         answers |= {f"{task}_{suffix}": value for suffix, value in served.items()}
     return answers
-
-
-def _blank_where_bad(value: tf.Tensor, ok: tf.Tensor) -> tf.Tensor:
-    """Return `value` with zeros or empty strings for the items that are not ok."""
-    mask = tf.reshape(ok, [-1] + [1] * (value.shape.rank - 1))
-    blank = tf.constant("" if value.dtype == tf.string else 0, value.dtype)
-    return tf.where(mask, value, blank)
 
 
 def _labels(model: MultiTaskModel, files: EncodedFiles | None, left_out: str | None) -> dict:
@@ -221,27 +193,21 @@ def _labels(model: MultiTaskModel, files: EncodedFiles | None, left_out: str | N
     elif len(shape) == 2:
         labels |= {"units": shape[0], "clip": clip}
     if left_out:
-        labels["left_out"] = {"image_bytes" if len(shape) == 3 else "clip_bytes": left_out}
-    labels["tasks"] = {task: _label(model, task) for task in model.heads}
+        encoded = "image_bytes" if len(shape) == 3 else "clip_bytes"
+        labels["left_out"] = dict.fromkeys([encoded, "embedding"], left_out)
+    else:
+        labels["embedding"] = embedding_label(model)
+    labels["tasks"] = task_labels(model)
+    for task, label in labels["tasks"].items():
+        if width := embedding_width(model, task):
+            label["embedding"] = width
     if calibration := model.description.get("calibration"):
         labels["calibration"] = calibration
     return labels | {"versions": model.description["versions"]}
 
 
-def _label(model: MultiTaskModel, task: str) -> dict:
-    """Return what a client must know to read the answers of a task."""
-    head = model.heads[task]
-    label = {}
-    if head.classes is not None:
-        label["classes"] = model.class_names.get(task)
-    if head.unit is not None:
-        label["unit"] = head.unit
-    if head.embeds:
-        output = np.zeros((1, model.output[task].shape[-1]), np.float32)
-        label["embedding"] = head.embedding_of(output).shape[-1]
-    return label
-
-
 def _next_version(out_dir: Path) -> Path:
-    taken = [int(p.name) for p in out_dir.glob("*") if p.name.isdigit()]
+    if out_dir.is_file():
+        raise InputError(f"{out_dir} is a file: name a folder for the versions of the model")
+    taken = [int(p.name) for p in out_dir.glob("*") if p.name.isdecimal()]
     return out_dir / str(max(taken, default=0) + 1)

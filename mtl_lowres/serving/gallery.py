@@ -6,17 +6,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from mtl_lowres.data.loading import BadFiles
+from mtl_lowres.data.mirror import mirror_images
 from mtl_lowres.datasets.folder import IMAGE_SUFFIXES, list_files
 from mtl_lowres.errors import InputError
-from mtl_lowres.model import MultiTaskModel
-from mtl_lowres.serving.calibrated import (
-    embedding_task,
-    entries_of,
-    mirrored_embedding,
-    value_for,
-)
-from mtl_lowres.serving.files import read_batches
+from mtl_lowres.serving.calibrated import entries_of, value_for
+from mtl_lowres.serving.files import read_files
+from mtl_lowres.serving.predictor import Predictor
 
 UNKNOWN = "unknown"
 _CLIP_SUFFIXES = (".avi", ".mkv", ".mov", ".mp4", ".npz", ".webm")
@@ -32,7 +27,7 @@ class Gallery:
     comparison: among many enrolled images a stranger is taken for one of them more often.
 
     Args:
-        model: with a head that embeds.
+        predictor: a `Predictor` with a task that answers an embedding.
         folder: of the enrolled images; other files than images (and, for a model of clips, videos)
             are ignored.
         threshold: cosine from which it is the same person; default: the calibrated one that holds
@@ -40,8 +35,8 @@ class Gallery:
         degrade: another recipe than the model's own.
 
     Raises:
-        InputError: if no head embeds, no threshold is known, nobody is enrolled, or an enrolled
-            file cannot be read (otherwise its person would silently be unknown).
+        InputError: if no task answers an embedding, no threshold is known, nobody is enrolled, or
+            an enrolled file cannot be read (otherwise its person would silently be unknown).
 
     Attributes:
         names: of the person on each enrolled image.
@@ -49,18 +44,18 @@ class Gallery:
 
     def __init__(
         self,
-        model: MultiTaskModel,
+        predictor: Predictor,
         folder: str | Path,
         threshold: float | None = None,
         degrade: str | None = None,
     ):
-        task = embedding_task(model)
+        task = _embedding_task(predictor)
         if task is None:
             raise InputError(
                 f"gallery {str(folder)!r}: no head of the model has an embedding, only "
-                f"{', '.join(model.heads)}: train one that has, such as embedding()"
+                f"{', '.join(predictor.tasks)}: train one that has, such as embedding()"
             )
-        self._entries = entries_of(model, "threshold", task)
+        self._entries = entries_of(predictor, "threshold", task)
         self._threshold = threshold
         if threshold is not None and not -1 <= threshold <= 1:
             raise InputError(f"threshold {threshold} is no cosine: give a number from -1 to 1")
@@ -69,21 +64,20 @@ class Gallery:
                 f"gallery {str(folder)!r}: no threshold is known for the task {task!r}: run "
                 "`mtl-lowres calibrate` on validation people, or give --threshold"
             )
-        self._embed = tf.function(
-            lambda images: mirrored_embedding(model, task, images),
-            input_signature=[tf.TensorSpec(model.input.shape, model.input.dtype)],
-        )
-        people = enrolled_files(folder, clips=len(model.description["input_shape"]) == 4)
+        self._predictor, self._answer = predictor, f"{task}_embedding"
+        people = enrolled_files(folder, clips=len(predictor.input_shape) == 4)
         self.names = [name for name, _ in people]
-        paths = [str(path) for _, path in people]
-        bad_files = BadFiles(len(paths), budget=1.0)
-        images = [images for _, images in read_batches(model, paths, bad_files, degrade)]
-        if bad_files.reasons:
-            path, reason = next(iter(bad_files.reasons.items()))
-            raise InputError(f"gallery image {path}: {reason}: mend or remove it")
-        self._enrolled = np.concatenate([self._embedded(batch) for batch in images])
+        enrolled = []
+        for batch in read_files(predictor, [path for _, path in people], degrade):
+            for place in batch.places:
+                if "error" in place:
+                    raise InputError(
+                        f"gallery image {place['path']}: {place['error']}: mend or remove it"
+                    )
+            enrolled.append(self._embedded(batch.samples))
+        self._enrolled = np.concatenate(enrolled)
 
-    def name(self, images: tf.Tensor, sides: Sequence[int]) -> list[dict]:
+    def name(self, images: np.ndarray, sides: Sequence[int]) -> list[dict]:
         """Return who is on each image.
 
         Args:
@@ -111,8 +105,18 @@ class Gallery:
             for place, similarity, threshold in zip(nearest, best, thresholds, strict=True)
         ]
 
-    def _embedded(self, images: tf.Tensor) -> np.ndarray:
-        return tf.math.l2_normalize(self._embed(images), axis=1).numpy()
+    def _embedded(self, images: np.ndarray) -> np.ndarray:
+        """Return the embeddings of images and mirror images side by side, of length 1, [n, 2 d]."""
+        both = [images, mirror_images(tf.constant(images)).numpy()]
+        joined = np.hstack([self._predictor(each)[self._answer] for each in both])
+        return tf.math.l2_normalize(joined, axis=1).numpy()
+
+
+def _embedding_task(predictor: Predictor) -> str | None:
+    """Return the task whose embedding tells people apart: the first calibrated, else the first."""
+    tasks = [task for task in predictor.tasks if f"{task}_embedding" in predictor.names]
+    calibrated = [task for task in tasks if entries_of(predictor, "threshold", task)]
+    return next(iter(calibrated + tasks), None)
 
 
 def enrolled_files(folder: str | Path, clips: bool = False) -> list[tuple[str, Path]]:

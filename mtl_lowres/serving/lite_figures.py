@@ -1,18 +1,19 @@
 """What quantisation costs, in the figures of the tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.errors import InputError
+from mtl_lowres.evaluation.classification import UNLABELLED, classification_metrics
+from mtl_lowres.evaluation.regression import regression_metrics
 from mtl_lowres.evaluation.sweep import headline_figures
 from mtl_lowres.model import MultiTaskModel
+from mtl_lowres.serving.answers import served_answers
 from mtl_lowres.serving.files import read_rows
 from mtl_lowres.serving.lite_model import LiteModel
-from mtl_lowres.training.evaluate import Evaluator
 
 
 def read_samples(model: MultiTaskModel, manifest: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
@@ -28,16 +29,16 @@ def read_samples(model: MultiTaskModel, manifest: pd.DataFrame) -> tuple[np.ndar
     Raises:
         InputError: if none of the rows can be read.
     """
-    bad_files = BadFiles(len(manifest), budget=1.0)
-    batches = list(read_rows(model, manifest, bad_files))
-    if not batches:
-        path, reason = next(iter(bad_files.reasons.items()))
+    batches = list(read_rows(model, manifest))
+    places = [place for batch in batches for place in batch.places]
+    good = ["error" not in place for place in places]
+    if not any(good):
+        first = places[0]
         raise InputError(
-            f"none of the {len(manifest)} files can be read; the first is {path}: {reason}. Check "
-            "the paths"
+            f"none of the {len(manifest)} files can be read; the first is {first['path']}: "
+            f"{first['error']}. Check the paths"
         )
-    places, samples = zip(*batches, strict=True)
-    return np.concatenate(samples), manifest.iloc[np.concatenate(places)]
+    return np.concatenate([batch.samples for batch in batches]), manifest[good]
 
 
 def lite_figures(
@@ -63,17 +64,13 @@ def lite_figures(
     Raises:
         InputError: if no row has a label.
     """
-    evaluator = Evaluator(
-        manifest, model.description["degrade"], clip=model.description.get("clip")
-    )
-    networks = {"keras": model.forward}
+    networks = {"keras": lambda samples: served_answers(model, model.forward(samples))}
     networks |= {kind: LiteModel(Path(folder) / f"{kind}.tflite") for kind in kinds}
     lines = []
     for kind, network in networks.items():
-        outputs = {task: np.asarray(output) for task, output in network(samples).items()}
-        figures = evaluator.metrics_of(model, np.arange(len(samples)), outputs, bootstrap=0)
-        for task, of_task in figures.items():
-            for figure in headline_figures(of_task):
+        answers = {name: np.asarray(values) for name, values in network(samples).items()}
+        for task, figures in _figures(model, manifest, answers):
+            for figure in headline_figures(figures):
                 place = {"kind": kind, "task": task}
                 lines.append(place | {name: figure[name] for name in ("metric", "value")})
     if not lines:
@@ -81,3 +78,28 @@ def lite_figures(
             f"no row has a label of {', '.join(model.heads)}: leave out --figures, or add some"
         )
     return pd.DataFrame(lines)
+
+
+def _figures(
+    model: MultiTaskModel, manifest: pd.DataFrame, answers: dict[str, np.ndarray]
+) -> Iterator[tuple[str, dict]]:
+    """Yield each task that has a label, and its figures."""
+    for task, head in model.heads.items():
+        only_embeds = head.classes is None and head.unit is None
+        if only_embeds or task not in manifest or manifest[task].isna().all():
+            continue
+        truth = pd.to_numeric(manifest[task]).to_numpy(np.float64, na_value=np.nan)
+        if head.classes is None:
+            yield task, regression_metrics(truth, answers[f"{task}_{head.unit}"], bootstrap=0)
+            continue
+        # A linear SVM serves scores, of which the head makes probabilities.
+        scores = answers.get(f"{task}_scores", answers.get(f"{task}_probabilities"))
+        yield (
+            task,
+            classification_metrics(
+                np.nan_to_num(truth, nan=UNLABELLED).astype(np.int64),
+                head.probabilities(scores),
+                class_names=model.class_names.get(task),
+                bootstrap=0,
+            ),
+        )

@@ -14,8 +14,11 @@ _MODELS = """model_config_list {{
   }}
 }}
 """
-# Tiny networks cost less than the call: waiting two milliseconds for company pays.
-_BATCHING = """max_batch_size { value: 64 }
+# Tiny networks cost less than the call: waiting two milliseconds for company pays. A request that
+# has more than a batch is split; without that the server would refuse it.
+_BATCHING = """max_batch_size { value: 1024 }
+max_execution_batch_size { value: 64 }
+enable_large_batch_splitting { value: true }
 batch_timeout_micros { value: 2000 }
 max_enqueued_batches { value: 1000 }
 num_batch_threads { value: 2 }
@@ -28,8 +31,9 @@ def write_server_files(out_dir: Path) -> None:
     Args:
         out_dir: parent of the version folders; its name is the model's.
     """
+    name = out_dir.resolve().name  # that of "." is the folder's
     texts = {
-        "models.config": _MODELS.format(name=out_dir.name, base=_BASE),
+        "models.config": _MODELS.format(name=name, base=_BASE),
         "batching.config": _BATCHING,
     }
     for name, text in texts.items():

@@ -10,7 +10,8 @@ import tensorflow as tf
 from mtl_lowres.errors import InputError
 from mtl_lowres.files import replacing, write_json
 from mtl_lowres.model import MultiTaskModel
-from mtl_lowres.serving.lite_model import LiteModel, flat_outputs
+from mtl_lowres.serving.answers import served_answers, task_labels
+from mtl_lowres.serving.lite_model import LiteModel
 
 KINDS = ("float32", "float16", "dynamic", "int8")
 # Of the samples given, so many set the ranges of int8; more change them little.
@@ -33,8 +34,10 @@ def export_tflite(
     - `int8`: everything in 8 bits, inputs and outputs too, for devices without floating point.
 
     Only TensorFlow Lite's built-in operations are used; recurrent layers are written out step by
-    step. Probabilities are not calibrated. `folder/tflite.json` names classes, recipe, sizes and
-    the measured differences.
+    step. The answers are named as those of a SavedModel: `<task>_probabilities`, `<task>_years`,
+    `<task>_embedding` and so on, without class and label, which are the place of the highest
+    probability and its name. Probabilities are not calibrated. `folder/tflite.json` names classes,
+    recipe, sizes, calibration and the measured differences; `mtl_lowres.Predictor` reads both.
 
     Args:
         model: from `build_model` or `load_model`.
@@ -44,7 +47,7 @@ def export_tflite(
         kinds: some of `KINDS`.
 
     Returns:
-        kind -> `{"bytes": ..., "outputs": {output: {"max": ..., "mean": ...}}}`: the absolute
+        kind -> `{"bytes": ..., "outputs": {answer: {"max": ..., "mean": ...}}}`: the absolute
         differences to the Keras model over the samples.
 
     Raises:
@@ -64,7 +67,7 @@ def export_tflite(
         )
     folder = Path(folder)
     _refuse_other(folder)
-    expected = flat_outputs(model.forward(samples))
+    expected = served_answers(model, model.forward(samples))
     figures = {}
     with replacing(folder) as temporary:
         temporary.mkdir()
@@ -109,7 +112,8 @@ def _save_for_one(model: MultiTaskModel, shape: tuple, folder: str) -> None:
     module.network_variables = network.variables
     inputs = tf.TensorSpec((1, *shape), tf.float32, name="inputs")
     answer = tf.function(
-        lambda inputs: flat_outputs(network(inputs, training=False)), input_signature=[inputs]
+        lambda inputs: served_answers(model, network(inputs, training=False)),
+        input_signature=[inputs],
     )
     tf.saved_model.save(module, folder, signatures={_SIGNATURE: answer})
 
@@ -177,10 +181,8 @@ def _description(model: MultiTaskModel, figures: dict) -> dict:
     made = model.description
     return {
         **{name: made.get(name) for name in ("input_shape", "degrade", "clip")},
-        "tasks": {
-            task: {"classes": model.class_names.get(task), "unit": head.unit}
-            for task, head in model.heads.items()
-        },
+        "tasks": task_labels(model),
+        "calibration": made.get("calibration", {}),
         "differences_to_keras": figures,
         "versions": made["versions"],
     }

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from mtl_lowres.errors import InputError
 from mtl_lowres.files import refuse_other_folder, replacing
 from mtl_lowres.plug_in import TRANSFER_FILE, PlugIn, transfer_folder
-from mtl_lowres.training.pseudo_labels import Clusters
+from mtl_lowres.training.pseudo_labels import Clusters, check_count
 from mtl_lowres.training.transfer_config import TransferConfig
 from mtl_lowres.training.transfer_goals import (
     ROWS_AT_ONCE,
@@ -101,6 +101,9 @@ def fit_transfer(
         >>> features = transfer.apply(store.lr["bicubic(16)|bicubic(224)"][0])
     """
     high, low = _as_samples(hr, lr)
+    if config.target == "clusters":
+        # Before the network, whose width would take all memory for a number that is a slip.
+        check_count(config.fc2, len(high))
     tf.keras.utils.set_random_seed(config.seed)
     width = high.shape[1]
     network = feature_transfer((width,), **config.network_options(width), name=_NAME)

@@ -13,7 +13,7 @@ from mtl_lowres.cli import main
 from mtl_lowres.data.manifest import read_manifest, write_manifest
 from mtl_lowres.heads import Posture
 from mtl_lowres.model import build_model, save_model
-from mtl_lowres.serving.predict import predict_files
+from mtl_lowres.serving.predictor import Predictor
 from mtl_lowres.training.config import TrainConfig
 from mtl_lowres.training.prepare import new_model
 
@@ -99,7 +99,7 @@ def test_from_units_to_answers(units, tmp_path):
     both = np.hstack([np.load(rows["path"][0]), np.load(rows["flow"][0])])
     np.save(tmp_path / "both.npy", both)
     np.save(tmp_path / "nan.npy", np.full_like(both, np.nan))
-    first, bad = predict_files(model, [tmp_path / "both.npy", tmp_path / "nan.npy"])
+    first, bad = Predictor(model).answers([tmp_path / "both.npy", tmp_path / "nan.npy"])
     assert first["action"]["label"] == ["left", "right"][probabilities[0].argmax()]
     np.testing.assert_allclose(first["action"]["confidence"], probabilities[0].max(), rtol=1e-5)
     assert not bad["ok"] and "NaN or infinite values" in bad["error"]

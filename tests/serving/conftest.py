@@ -7,8 +7,16 @@ import tensorflow as tf
 from mtl_lowres.heads import Age, Identity, Posture
 from mtl_lowres.model import build_model
 from mtl_lowres.registry import TRUNKS
+from mtl_lowres.serving.export import export
+from tests.toy_people import people_model, toy_trunk
 
 FRAMES = 3
+TEMPERATURES = [
+    {"size": [8, 8], "temperature": 2.0},
+    {"size": [4, 6], "temperature": 5.0},
+]
+THRESHOLDS = [{"size": [8, 8], "threshold": 0.9}, {"size": [4, 4], "threshold": -0.99}]
+CALIBRATION = {"temperature": {"posture": TEMPERATURES}, "threshold": {"face": THRESHOLDS}}
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +51,19 @@ def clips():
     """Two clips of three frames of different sizes, uint8 [t, h, w, 3] in RGB."""
     rng = np.random.default_rng(0)
     return [rng.integers(0, 255, (FRAMES, *size, 3), np.uint8) for size in ((24, 32), (40, 17))]
+
+
+@pytest.fixture(scope="session")
+def calibrated_model():
+    """A model that names postures and embeds faces, with temperatures and thresholds."""
+    with toy_trunk():
+        model = people_model()
+    model.description["calibration"] = CALIBRATION
+    return model
+
+
+@pytest.fixture(scope="session")
+def calibrated_export(calibrated_model, tmp_path_factory):
+    """Its version folder and what is loaded from there."""
+    path = export(calibrated_model, tmp_path_factory.mktemp("exports") / "kalibriert ü")
+    return path, tf.saved_model.load(str(path))

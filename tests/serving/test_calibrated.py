@@ -6,29 +6,28 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.evaluation.calibration import apply_temperature
 from mtl_lowres.serving.calibrated import calibrated_output, shorter_side, value_for
-from mtl_lowres.serving.export import export
-from mtl_lowres.serving.predict import predict_files
-from tests.toy_people import outputs_for, people_model, toy_trunk, unit_embeddings, write_image
+from mtl_lowres.serving.embedding import verify_function
+from mtl_lowres.serving.encoded import EncodedFiles
+from mtl_lowres.serving.predictor import Predictor
+from tests.serving.conftest import CALIBRATION, TEMPERATURES
+from tests.toy_people import outputs_for, unit_embeddings, write_image
 
-TEMPERATURES = [
-    {"size": [8, 8], "temperature": 2.0},
-    {"size": [4, 6], "temperature": 5.0},
-]
-THRESHOLDS = [{"size": [8, 8], "threshold": 0.9}, {"size": [4, 4], "threshold": -0.99}]
-CALIBRATION = {"temperature": {"posture": TEMPERATURES}, "threshold": {"face": THRESHOLDS}}
 # Shorter sides 20, 8, 7 and 3: the last is below all calibrated sizes.
 SIZES = [(20, 30), (9, 8), (7, 40), (3, 3)]
 EXPECTED = [2.0, 2.0, 5.0, 5.0]
 
 
-@pytest.fixture(scope="module")
-def model():
-    with toy_trunk():
-        model = people_model()
-        model.description["calibration"] = CALIBRATION
-        yield model
+@pytest.fixture
+def model(calibrated_model):
+    return calibrated_model
+
+
+@pytest.fixture
+def loaded(calibrated_export):
+    return calibrated_export
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +40,10 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def calibrated(model, files):
+def calibrated(calibrated_model, files):
     """Probabilities at the temperatures that the files' sizes ask for."""
-    plain = np.concatenate([outputs_for(model, [path])["posture"] for path in files])
+    plain = np.concatenate([outputs_for(calibrated_model, [path])["posture"] for path in files])
     return apply_temperature(plain, EXPECTED)
-
-
-@pytest.fixture(scope="module")
-def loaded(model, tmp_path_factory):
-    path = export(model, tmp_path_factory.mktemp("exports"))
-    return path, tf.saved_model.load(str(path))
 
 
 def test_the_largest_size_not_above_the_image_holds():
@@ -82,7 +75,7 @@ def test_shorter_side(files, tmp_path):
 
 
 def test_predict(model, files, calibrated):
-    answers = list(predict_files(model, [*files, "gone.png"]))
+    answers = list(Predictor(model).answers([*files, "gone.png"]))
     assert [answer.get("calibrated") for answer in answers] == [True] * 4 + [None]
     confidences = [answer["posture"]["confidence"] for answer in answers[:4]]
     assert confidences == pytest.approx(calibrated.max(axis=1), rel=1e-4)
@@ -90,7 +83,7 @@ def test_predict(model, files, calibrated):
 
 def test_predict_without_a_calibration(model, files, monkeypatch):
     monkeypatch.delitem(model.description, "calibration")
-    (answer,) = predict_files(model, files[:1])
+    (answer,) = Predictor(model).answers(files[:1])
     assert answer["calibrated"] is False
     plain = outputs_for(model, files[:1])["posture"].max()
     assert answer["posture"]["confidence"] == pytest.approx(plain, rel=1e-4)
@@ -137,9 +130,8 @@ def test_verify_of_nobody(loaded):
     assert all(answer.shape == [0] for answer in answers.values())
 
 
-def test_without_a_threshold_nothing_is_verified(model, tmp_path, monkeypatch):
+def test_without_a_threshold_nothing_is_verified(model, monkeypatch):
+    files = EncodedFiles(parse_recipe("area(8)"), (8, 8, 3), None, 100)
+    assert verify_function(model, files) is not None
     monkeypatch.setitem(model.description, "calibration", {})
-    path = export(model, tmp_path)
-    signatures = tf.saved_model.load(str(path)).signatures
-    assert set(signatures) == {"serving_default", "image_bytes"}
-    assert "calibration" not in json.loads((path / "labels.json").read_text(encoding="utf-8"))
+    assert verify_function(model, files) is None

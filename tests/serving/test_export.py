@@ -125,6 +125,18 @@ def test_recipe_of_another_size_is_refused(model, tmp_path, degrade):
     assert not list(tmp_path.iterdir())
 
 
+def test_what_cannot_be_used_leaves_nothing(model, tmp_path):
+    """A run with a damaged file, and a file in the place of the folder."""
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "metrics.json").write_text("{")
+    with pytest.raises(InputError, match="metrics.json is damaged"):
+        export(model, tmp_path / "out", run=run)
+    with pytest.raises(InputError, match="metrics.json is a file: name a folder"):
+        export(model, run / "metrics.json")
+    assert [path.name for path in tmp_path.rglob("*")] == ["run", "metrics.json"]
+
+
 def test_answers_without_this_package(saved):
     """A Python that cannot import mtl_lowres loads the export and answers."""
     program = (

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
 from mtl_lowres.data.degrade import parse_recipe, sample_seed
 from mtl_lowres.errors import InputError
 from mtl_lowres.serving.export import export
+from tests.serving.saved_graph import operations, unwanted
 
 
 def _png(image):
@@ -34,9 +34,10 @@ def loaded(saved):
 
 def test_signatures(loaded):
     """A model of clips has no signature that takes single images."""
-    assert set(loaded.signatures) == {"serving_default", "clip_bytes"}
-    (spec,) = loaded.signatures["clip_bytes"].structured_input_signature[1].values()
-    assert spec.shape.as_list() == [None, 3] and spec.dtype == tf.string
+    assert set(loaded.signatures) == {"serving_default", "clip_bytes", "embedding"}
+    for name in ("clip_bytes", "embedding"):
+        (spec,) = loaded.signatures[name].structured_input_signature[1].values()
+        assert spec.shape.as_list() == [None, 3] and spec.dtype == tf.string
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
@@ -93,6 +94,18 @@ def test_frames_of_one_clip_may_differ_in_size(clip_model, loaded, clips):
     np.testing.assert_allclose(answers["posture_probabilities"], expected, rtol=1e-5)
 
 
+def test_embeddings_are_the_features_of_the_trunk(clip_model, loaded, clips):
+    """The clip with a broken frame has none."""
+    frames = [_png(frame) for frame in clips[1]]
+    items = tf.constant([frames, [frames[0], b"?", frames[2]]])
+    answers = loaded.signatures["embedding"](clip_bytes=items)
+    features = clip_model.trunk(_low(clips[1])[tf.newaxis], training=False).numpy()[0]
+    expected = features / np.linalg.norm(features)
+    np.testing.assert_allclose(answers["embedding"][0], expected, atol=1e-5)
+    assert answers["ok"].numpy().tolist() == [True, False]
+    assert not answers["embedding"][1].numpy().any()
+
+
 def test_requests_without_a_good_clip(loaded):
     serve = loaded.signatures["clip_bytes"]
     assert serve(clip_bytes=tf.zeros([0, 3], tf.string))["ok"].shape == [0]
@@ -136,10 +149,6 @@ def test_recipe_of_another_size_is_refused(clip_model, tmp_path):
         export(clip_model, tmp_path, degrade="area(9)")
 
 
-def test_nothing_in_it_needs_python(saved):
-    """Python functions would be operations called PyFunc or EagerPyFunc."""
-    graph = saved_model_pb2.SavedModel.FromString((saved / "saved_model.pb").read_bytes())
-    functions = graph.meta_graphs[0].graph_def.library.function
-    operations = {node.op for function in functions for node in function.node_def}
-    assert "DecodePng" in operations
-    assert not [operation for operation in operations if "Py" in operation]
+def test_nothing_in_it_needs_python_or_xla(saved):
+    assert "DecodePng" in operations(saved)
+    assert unwanted(saved) == []

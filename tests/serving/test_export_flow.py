@@ -7,16 +7,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
-from tensorflow.core.protobuf import saved_model_pb2
 
 from mtl_lowres.commands.serving import export as export_command
-from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.errors import InputError
 from mtl_lowres.heads import Posture
 from mtl_lowres.model import build_model, save_model
 from mtl_lowres.serving.encoded import why_not_encoded
 from mtl_lowres.serving.export import export
-from mtl_lowres.serving.files import read_batches
+from mtl_lowres.serving.files import read_files
+from tests.serving.saved_graph import operations, unwanted
 
 
 def _model(toy_clip, flow):
@@ -48,11 +47,12 @@ def moving():
 def test_encoded_clips_are_answered_as_files_are(flow_model, saved, moving, tmp_path):
     """What the package reads from a file, flow by OpenCV, is what the graph makes of its frames."""
     np.save(tmp_path / "bewegt ü.npy", moving)
-    ((_, clips),) = read_batches(flow_model, [tmp_path / "bewegt ü.npy"], BadFiles(1))
+    (batch,) = read_files(flow_model, [tmp_path / "bewegt ü.npy"])
+    clips = batch.samples
     assert clips.shape == (1, 3, 8, 8, 5) and np.ptp(clips[..., 3]) > 0.2
     expected = flow_model(clips, training=False)["posture"]
     loaded = tf.saved_model.load(str(saved))
-    assert set(loaded.signatures) == {"serving_default", "clip_bytes"}
+    assert set(loaded.signatures) == {"serving_default", "clip_bytes", "embedding"}
     frames = [cv2.imencode(".png", frame)[1].tobytes() for frame in moving]
     answers = loaded.signatures["clip_bytes"](
         clip_bytes=tf.constant([frames, frames[:1] * 3, [*frames[:2], b"?"]])
@@ -66,11 +66,8 @@ def test_encoded_clips_are_answered_as_files_are(flow_model, saved, moving, tmp_
 
 
 def test_its_graph_needs_no_python(saved):
-    graph = saved_model_pb2.SavedModel.FromString((saved / "saved_model.pb").read_bytes())
-    functions = graph.meta_graphs[0].graph_def.library.function
-    operations = {node.op for function in functions for node in function.node_def}
-    assert "DecodePng" in operations
-    assert not [operation for operation in operations if "Py" in operation]
+    assert "DecodePng" in operations(saved)
+    assert unwanted(saved) == []
 
 
 def test_flow_by_other_methods_leaves_encoded_clips_out(toy_clip, tmp_path):
@@ -78,7 +75,8 @@ def test_flow_by_other_methods_leaves_encoded_clips_out(toy_clip, tmp_path):
     save_model(_model(toy_clip, "dis(2)"), tmp_path / "model")
     arguments = [str(tmp_path / "model"), str(tmp_path / "out")]
     printed = CliRunner().invoke(export_command, arguments, catch_exceptions=False).output
-    assert "without the signature clip_bytes: the optical flow of 'uniform(3)|dis(2)'" in printed
+    for name in ("clip_bytes", "embedding"):
+        assert f"without the signature {name}: the optical flow of 'uniform(3)|dis(2)'" in printed
     assert set(tf.saved_model.load(str(tmp_path / "out" / "1")).signatures) == {"serving_default"}
     labels = json.loads((tmp_path / "out" / "1" / "labels.json").read_text(encoding="utf-8"))
     assert labels["left_out"]["clip_bytes"].endswith("only farneback has a graph")

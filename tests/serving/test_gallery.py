@@ -11,7 +11,7 @@ from mtl_lowres.errors import InputError
 from mtl_lowres.heads import Posture
 from mtl_lowres.model import save_model
 from mtl_lowres.serving.gallery import Gallery, enrolled_files
-from mtl_lowres.serving.predict import predict_files
+from mtl_lowres.serving.predictor import Predictor
 from tests.toy_people import (
     draw_people,
     people_model,
@@ -24,6 +24,11 @@ from tests.toy_people import (
 def model():
     with toy_trunk():
         yield people_model()
+
+
+@pytest.fixture(scope="module")
+def predictor(model):
+    return Predictor(model)
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +54,9 @@ def test_names_are_those_of_folders_and_files(folder):
     assert sorted(names) == sorted(["Zoë", "Zoë", "Łukasz", "王"])
 
 
-def test_nearest_by_cosine(model, people, folder):
-    gallery = Gallery(model, folder, threshold=0.5)
-    answers = list(predict_files(model, people["path"], gallery=gallery))
+def test_nearest_by_cosine(model, predictor, people, folder):
+    gallery = Gallery(predictor, folder, threshold=0.5)
+    answers = list(predictor.answers(people["path"], gallery=gallery))
     unit = unit_embeddings(model, people["path"])
     similarities = unit @ unit[[0, 1, 3, 6]].T
     names = np.array(["Zoë", "Zoë", "Łukasz", "王"])[similarities.argmax(axis=1)]
@@ -71,45 +76,46 @@ def test_the_calibrated_threshold_of_the_resolution(model, people, folder, monke
         for side, threshold in ((8, -0.5), (24, 0.75), (32, 0.1))
     ]
     monkeypatch.setitem(model.description, "calibration", {"threshold": {"face": entries}})
-    (answer,) = predict_files(model, people["path"][:1], gallery=Gallery(model, folder))
+    predictor = Predictor(model)
+    (answer,) = predictor.answers(people["path"][:1], gallery=Gallery(predictor, folder))
     assert answer["gallery"]["threshold"] == 0.75
 
 
-def test_a_stranger_is_unknown(model, people, folder):
-    gallery = Gallery(model, folder / "Zoë", threshold=1.0)
-    (answer,) = predict_files(model, people["path"][3:4], gallery=gallery)
+def test_a_stranger_is_unknown(predictor, people, folder):
+    gallery = Gallery(predictor, folder / "Zoë", threshold=1.0)
+    (answer,) = predictor.answers(people["path"][3:4], gallery=gallery)
     assert answer["gallery"]["label"] == "unknown"
     assert answer["gallery"]["nearest"] in ("1", "alt")
 
 
-def test_without_a_threshold(model, folder):
+def test_without_a_threshold(predictor, folder):
     with pytest.raises(InputError, match="no threshold is known for the task 'face'"):
-        Gallery(model, folder)
+        Gallery(predictor, folder)
 
 
-def test_a_threshold_that_is_no_cosine(model, folder):
+def test_a_threshold_that_is_no_cosine(predictor, folder):
     with pytest.raises(InputError, match="threshold 1.5"):
-        Gallery(model, folder, 1.5)
+        Gallery(predictor, folder, 1.5)
 
 
 def test_a_model_without_an_embedding(folder):
     with toy_trunk(), pytest.raises(InputError, match="no head of the model has an embedding"):
-        Gallery(people_model(heads={"posture": Posture(3)}), folder, 0.5)
+        Gallery(Predictor(people_model(heads={"posture": Posture(3)})), folder, 0.5)
 
 
-def test_a_broken_image_is_refused(model, folder, tmp_path):
+def test_a_broken_image_is_refused(predictor, folder, tmp_path):
     shutil.copytree(folder, tmp_path / "g")
     (tmp_path / "g" / "Łukasz" / "2.jpg").write_bytes(b"hello")
     with pytest.raises(InputError, match=r"Łukasz/2.jpg: not an image.*mend or remove") as error:
-        Gallery(model, tmp_path / "g", 0.5)
+        Gallery(predictor, tmp_path / "g", 0.5)
     assert "\n" not in str(error.value)
 
 
-def test_nobody_is_enrolled(model, tmp_path):
+def test_nobody_is_enrolled(predictor, tmp_path):
     with pytest.raises(InputError, match="no image in it"):
-        Gallery(model, tmp_path, 0.5)
+        Gallery(predictor, tmp_path, 0.5)
     with pytest.raises(InputError, match="no such folder"):
-        Gallery(model, tmp_path / "gone", 0.5)
+        Gallery(predictor, tmp_path / "gone", 0.5)
 
 
 def test_command_line(model, people, folder, tmp_path):

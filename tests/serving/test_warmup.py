@@ -89,6 +89,8 @@ def test_every_signature_of_an_export_is_answered_before_it_is_ready(exported):
     assert sorted(replayed) == [
         ("clip_bytes", 1),
         ("clip_bytes", 8),
+        ("embedding", 1),
+        ("embedding", 8),
         ("serving_default", 1),
         ("serving_default", 8),
     ]
