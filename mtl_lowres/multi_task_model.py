@@ -139,8 +139,20 @@ class MultiTaskModel(tf.keras.Model):
         for task, head in self.heads.items():
             first += head.callbacks(task)
         callbacks = [*first, *tf.nest.flatten(callbacks or [])]
+        if self.heads:
+            self._make_training_variables()
         x, kwargs = through_one_iterator(x, kwargs)
         return super().fit(x, *args, callbacks=callbacks, **kwargs)
+
+    def _make_training_variables(self) -> None:
+        """Make the variables that Keras would make within the first step.
+
+        A step in which variables are made is traced a second time, which takes seconds.
+        """
+        if isinstance(self.optimizer, tf.keras.optimizers.Optimizer):
+            self.optimizer.build(self.trainable_variables)
+        if not self.compiled_loss.built:
+            self.compiled_loss.build(dict(self.output))
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
         """Take one step of training; heads without a label in the batch stay as they are."""

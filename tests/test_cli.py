@@ -76,6 +76,11 @@ def test_evaluate(run_dir, manifest_csv, tmp_path):
     assert measured["macro_f1"] == pytest.approx(trained["macro_f1"])
 
 
+def test_evaluate_refuses_images_of_another_size(run_dir, manifest_csv):
+    done = _run("evaluate", run_dir, "--manifest", manifest_csv, "--degrade", "area(9)")
+    assert done.exit_code == 2 and "'area(9)' gives images of (9, 9)" in done.output
+
+
 def test_predict_answers_good_files_and_names_bad_ones(run_dir, bars, tmp_path):
     bad = tmp_path / "kaputt ü.jpg"
     bad.write_bytes(b"hello")

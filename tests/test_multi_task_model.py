@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from mtl_lowres.heads import Identity, Posture
-from mtl_lowres.multi_task_model import _last_matrices
+from mtl_lowres.multi_task_model import MultiTaskModel, _last_matrices
 from tests.toy_model import ALL, INPUTS, LABELS, NONE, batches, toy_model
 
 BOTH = {"posture": ALL, "identity": ALL}
@@ -74,6 +74,16 @@ def test_labels_left_out_of_the_batch_count_as_missing():
     model.train_on_batch(INPUTS, {"identity": LABELS["identity"]})
     for name, value in _values(model.weights).items():
         assert (value != before[name]).any() == ("posture" not in name), name
+
+
+def test_a_step_is_traced_once(monkeypatch):
+    traced = []
+    step = MultiTaskModel.train_step
+    monkeypatch.setattr(
+        MultiTaskModel, "train_step", lambda self, data: traced.append(True) or step(self, data)
+    )
+    _deep_model("adam").fit(batches(BOTH, BOTH), epochs=2, verbose=0)
+    assert len(traced) == 1
 
 
 def test_gradient_without_a_label_is_exactly_zero():

@@ -166,10 +166,12 @@ def evaluate(run, dataset, data, reader_options, manifest_csv, split, degrade, v
     """
     from mtl_lowres.data.loading import BadFiles
     from mtl_lowres.model import load_model
-    from mtl_lowres.training.embed import identify
+    from mtl_lowres.training.embed import checked_degrade, identify
     from mtl_lowres.training.evaluate import Evaluator
 
     model = load_model(run)
+    if degrade:
+        checked_degrade(model, degrade)
     manifest, _ = read_rows(dataset, data, manifest_csv, reader_options)
     manifest = rows_of_split(manifest, split)
     bad_files = BadFiles(len(manifest))

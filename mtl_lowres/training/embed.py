@@ -60,7 +60,7 @@ def embed(
     Example:
         >>> rows, embeddings = embed(model, manifest, "area(16)|bicubic(150)")
     """
-    degrade = _checked_degrade(model, degrade)
+    degrade = checked_degrade(model, degrade)
     sample = manifest.groupby(
         [c for c in SAMPLE_COLUMNS if c in manifest], dropna=False, sort=False
     )
@@ -197,7 +197,7 @@ def _batch_embedder(
     return of_batch
 
 
-def _checked_degrade(model: MultiTaskModel, degrade: str | None) -> str:
+def checked_degrade(model: MultiTaskModel, degrade: str | None) -> str:
     """Return the recipe, the model's own by default, if it gives what the model takes."""
     degrade = degrade or model.description.get("degrade")
     if degrade is None:
