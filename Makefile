@@ -7,13 +7,24 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do \
 VENV ?= .venv
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint format clean
+.PHONY: demo test bench lint format clean
 
 demo: $(INSTALLED)
 	$(VENV)/bin/mtl-lowres demo --out demo
 
 test: lint
 	$(VENV)/bin/python -m pytest -n 2
+
+# Each in its short form. The peers are installed into environments of their own under bench/; one
+# that cannot be had is skipped with a line that says so. features.py needs files: see there.
+BENCHMARKS := pipeline many_rows training latency four_tasks predictor
+
+bench: $(INSTALLED)
+	@mkdir -p bench
+	@for name in $(BENCHMARKS); do \
+		echo "== $$name"; \
+		$(VENV)/bin/python benchmarks/$$name.py --quick --json bench/$$name.json || failed="$$failed $$name"; \
+	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
@@ -38,4 +49,4 @@ $(INSTALLED): requirements.txt setup.cfg pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo bench build *.egg-info .pytest_cache .ruff_cache

@@ -15,6 +15,7 @@ from mtl_lowres.commands import (
     flow,
     lite,
     measure,
+    pack,
     privacy,
     serving,
     training,
@@ -80,6 +81,7 @@ for command in (
     serving.export,
     lite.tflite,
     data.manifest,
+    pack.pack,
     data.list_names,
 ):
     main.add_command(command)

@@ -4,10 +4,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from mtl_lowres.data import headers
+from mtl_lowres.data.bmp import decode_bmp
 from mtl_lowres.data.npy import decode_npy
+from mtl_lowres.data.packed import file_of, read_contents
 
 # 50 million pixels are 600 MB as float32 RGB.
 MAX_PIXELS = 50_000_000
@@ -40,30 +43,43 @@ def decode_image(
     """
     if reduce not in REDUCTIONS:
         raise ValueError(f"reduce must be one of {REDUCTIONS}, not {reduce!r}")
-    return _decode(contents, max_pixels, REDUCTIONS.index(reduce))
+    return _decode(contents, max_pixels, REDUCTIONS.index(reduce), 0)
 
 
-# A function of its own: the operations one by one would take ten times as long in eager mode.
-@tf.function(
-    input_signature=[
-        tf.TensorSpec([], tf.string),
-        tf.TensorSpec([], tf.int64),
-        tf.TensorSpec([], tf.int32),
-    ],
-    autograph=False,
-)
-def _decode(contents, max_pixels, reduction):
-    """Decode; `reduction` is the index in `REDUCTIONS`."""
-    decoders = [  # in the order of headers.MAGIC_BYTES
-        lambda: _decode_jpeg(contents, max_pixels, reduction),
-        lambda: _decode_png(contents, max_pixels),
-        lambda: _decode_gif(contents, max_pixels),
-        lambda: _decode_bmp(contents, max_pixels),
-        lambda: decode_npy(contents, max_pixels),
-        lambda: headers.require(tf.zeros([0, 0, 3]), (False, "not an image")),
-    ]
-    image = tf.switch_case(headers.find_format(contents), decoders)
-    return tf.ensure_shape(image, [None, None, 3])
+def _decode(contents, max_pixels, most, least_side):
+    """Decode; a JPEG at the reduction number `most` at most, and not to below `least_side`."""
+    # The operations one by one would take ten times as long in eager mode.
+    decode = _decode_eagerly if tf.executing_eagerly() else _decode_in_graph
+    return decode(contents, max_pixels, most, least_side)
+
+
+def _decode_in_graph(contents, max_pixels, most, least_side):
+    is_plain = headers.is_plain_jpeg(contents)
+    shape = tf.cond(
+        is_plain,
+        lambda: tf.image.extract_jpeg_shape(contents)[:2],
+        lambda: tf.zeros([2], tf.int32),
+    )
+    pixels = tf.reduce_prod(tf.cast(shape, tf.int64))
+    # A plain JPEG, the common case, goes without the checks and turns that others need: an
+    # operation takes a thousandth of the time of decoding, and they are hundreds.
+    is_small = (pixels > 0) & (pixels <= max_pixels)
+    return tf.switch_case(
+        tf.where(is_small, _reduction(shape, most, least_side), len(REDUCTIONS)),
+        [
+            *(lambda r=ratio: _unit_range(_reduced_jpeg(contents, r)) for ratio in REDUCTIONS),
+            lambda: _decode_any(contents, max_pixels, most, least_side),
+        ],
+    )
+
+
+_SIGNATURE = [
+    tf.TensorSpec([], tf.string),
+    tf.TensorSpec([], tf.int64),
+    tf.TensorSpec([], tf.int32),
+    tf.TensorSpec([], tf.int32),
+]
+_decode_eagerly = tf.function(_decode_in_graph, _SIGNATURE, autograph=False)
 
 
 def decode_near_size(
@@ -83,14 +99,7 @@ def decode_near_size(
     """
     if None in size:
         return decode_image(contents, max_pixels=max_pixels)
-    is_jpeg = tf.strings.substr(contents, 0, 3) == headers.MAGIC_BYTES["JPEG"]
-    side = tf.cond(
-        is_jpeg,
-        lambda: tf.reduce_min(tf.image.extract_jpeg_shape(contents)[:2]),
-        lambda: tf.constant(0),
-    )
-    fitting = [side >= reduce * 2 * max(size) for reduce in REDUCTIONS[1:]]
-    return _decode(contents, max_pixels, tf.reduce_sum(tf.cast(fitting, tf.int32)))
+    return _decode(contents, max_pixels, len(REDUCTIONS) - 1, 2 * max(size))
 
 
 def tolerant_map(
@@ -162,23 +171,24 @@ def explain(path: str | Path, max_pixels: int = MAX_PIXELS) -> str | None:
         >>> explain("photo.jpg")
         'truncated JPEG'
     """
-    path = Path(path)
+    file = file_of(path)
     try:
-        if not path.is_file():
-            return "no such file" if not path.exists() else "not a regular file"
-        with path.open("rb") as file:
-            start = file.read(16)
-            if not start:
-                return "empty file (0 bytes)"
-            if headers.is_video(start):
-                return "a video: use clip=..., such as clip='uniform(15)'"
-            if start.startswith(headers.ZIP_MAGIC):
-                return "an .npz file of frames: use clip=..., such as clip='uniform(15)'"
-            if not start.startswith(tuple(headers.MAGIC_BYTES.values())):
-                return f"not an image: starts with {start!r}"
-            contents = start + file.read()
+        if not file.is_file():
+            return "no such file" if not file.exists() else "not a regular file"
+        start = read_contents(path, 16)
+        if not start:
+            return "empty file (0 bytes)"
+        if headers.is_video(start):
+            return "a video: use clip=..., such as clip='uniform(15)'"
+        if start.startswith(headers.ZIP_MAGIC):
+            return "an .npz file of frames: use clip=..., such as clip='uniform(15)'"
+        if not start.startswith(tuple(headers.MAGIC_BYTES.values())):
+            return f"not an image: starts with {start!r}"
+        contents = read_contents(path)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
+    except ValueError as error:
+        return str(error)
     try:
         decode_image(contents, max_pixels=max_pixels)
     except tf.errors.OpError as error:
@@ -202,20 +212,42 @@ def _reason(contents: bytes, error: tf.errors.OpError) -> str:
     return f"{'corrupt' if complete.get(name, True) else 'truncated'} {name}"
 
 
-def _decode_jpeg(contents, max_pixels, reduction):
-    height, width, _ = tf.unstack(tf.image.extract_jpeg_shape(contents))
-    contents = headers.require_size(contents, height, width, max_pixels)
-    # The accurate transform is what PIL and OpenCV use.
+# Not inlined in the graphs that call it, where each of its hundreds of operations would cost a
+# little for every image, also if none of them runs.
+@tf.function(
+    input_signature=_SIGNATURE, autograph=False, experimental_attributes={"_noinline": True}
+)
+def _decode_any(contents, max_pixels, most, least_side):
+    decoders = [  # in the order of headers.MAGIC_BYTES
+        lambda: _decode_jpeg(contents, max_pixels, most, least_side),
+        lambda: _decode_png(contents, max_pixels),
+        lambda: _decode_gif(contents, max_pixels),
+        lambda: decode_bmp(contents, max_pixels),
+        lambda: decode_npy(contents, max_pixels),
+        lambda: headers.require(tf.zeros([0, 0, 3]), (False, "not an image")),
+    ]
+    image = tf.switch_case(headers.find_format(contents), decoders)
+    return tf.ensure_shape(image, [None, None, 3])
+
+
+def _decode_jpeg(contents, max_pixels, most, least_side):
+    shape = tf.image.extract_jpeg_shape(contents)[:2]
+    contents = headers.require_size(contents, shape[0], shape[1], max_pixels)
     image = tf.switch_case(
-        reduction,
-        [
-            lambda ratio=ratio: tf.io.decode_jpeg(
-                contents, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE"
-            )
-            for ratio in REDUCTIONS
-        ],
+        _reduction(shape, most, least_side),
+        [lambda ratio=ratio: _reduced_jpeg(contents, ratio) for ratio in REDUCTIONS],
     )
-    return _unit_range(_oriented(image, headers.find_orientation(contents, b"Exif\0\0")))
+    return _unit_range(_oriented(image, headers.find_orientation(contents, headers.EXIF_MARKER)))
+
+
+def _reduction(shape, most, least_side):
+    fitting = tf.reduce_min(shape) >= least_side * np.array(REDUCTIONS[1:], np.int32)
+    return tf.minimum(tf.reduce_sum(tf.cast(fitting, tf.int32)), most)
+
+
+def _reduced_jpeg(contents, ratio):
+    # The accurate transform is what PIL and OpenCV use.
+    return tf.io.decode_jpeg(contents, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE")
 
 
 def _decode_png(contents, max_pixels):
@@ -235,44 +267,6 @@ def _decode_gif(contents, max_pixels):
     frame, paddings = headers.first_gif_frame(contents, max_pixels)
     image = tf.io.decode_image(frame, channels=3, expand_animations=False)
     return tf.pad(_unit_range(image), paddings)
-
-
-def _decode_bmp(contents, max_pixels):
-    header = headers.read_header(contents)
-    bits, compression = headers.unsigned(header[28:30]), headers.unsigned(header[30:34])
-    standard_masks = tf.reduce_all(header[54:64] == [0, 0, 255, 0, 0, 255, 0, 0, 255, 0])
-    contents = headers.require(
-        contents,
-        (
-            tf.reduce_any(bits == [8, 24, 32]) & (headers.unsigned(header[14:18]) >= 40),
-            *("BMP files of", bits, "bits a pixel are not supported, only 8, 24 and 32"),
-        ),
-        (
-            (compression == 0) | ((compression == 3) & (bits == 32) & standard_masks),
-            "compressed BMP files are not supported",
-        ),
-    )
-    height, width = headers.signed32(header[22:26]), headers.signed32(header[18:22])
-    contents = headers.require_size(contents, tf.abs(height), width, max_pixels)
-    image = tf.cond(
-        bits == 8,
-        lambda: _bmp_with_palette(contents, header),
-        lambda: tf.io.decode_bmp(contents, channels=3),
-    )
-    return _unit_range(image)
-
-
-def _bmp_with_palette(contents, header):
-    """Return uint8 RGB; TensorFlow's decoder alone would return the palette's indices as gray."""
-    start, end = 14 + headers.unsigned(header[14:18]), headers.unsigned(header[10:14])
-    count = tf.clip_by_value((end - start) // 4, 0, 256)
-    palette = tf.reshape(headers.read_bytes(contents, start, 4 * count), [-1, 4])[:, 2::-1]
-    # Without a palette of its own an index is a shade of gray.
-    indices = tf.cast(tf.io.decode_bmp(contents)[..., 0], tf.int32)
-    palette = headers.require(
-        palette, (tf.reduce_max(indices) < tf.shape(palette)[0], "corrupt BMP: palette too short")
-    )
-    return tf.cast(tf.gather(palette, indices), tf.uint8)
 
 
 def _unit_range(image):

@@ -30,6 +30,7 @@ class Operation:
         random: whether `apply` uses the seed.
         averages: whether it resizes by averaging, so that an image already reduced a little by
             averaging gives nearly the same.
+        fast: `apply` with fewer operations, whose results differ by rounding errors.
         clip: of a random operation, `apply` to the frames of one clip with one draw for all of
             them, where that is faster than one frame after the other.
     """
@@ -38,6 +39,7 @@ class Operation:
     resized: Callable = _same_size
     random: bool = False
     averages: bool = False
+    fast: Callable | None = None
     clip: Callable | None = None
 
 
@@ -57,10 +59,15 @@ def _resizer(kernel: str, size: tuple, factor: float | None, antialias: bool = T
             raise InputError(f"write factor={factor!r} to enlarge, or an integer for a side")
     if factor is None:
         target = _sides(size)
+
+        def fast_area(images, _):
+            return resample.fast_area(images, *target)
+
         return Operation(
             lambda images, _: resample.resize(images, *target, kernel, antialias),
             lambda height, width: target,
             averages=antialias and kernel != "nearest",
+            fast=fast_area if kernel == "area" else None,
         )
     if size:
         raise InputError("give either a size or a factor")

@@ -22,7 +22,13 @@ _VIDEO_STARTS = (
     rb".{4}(ftyp|moov|mdat|free|skip|wide)",  # MP4, MOV
     rb"\x1aE\xdf\xa3",  # MKV, WebM
 )
+EXIF_MARKER = b"Exif\0\0"
 _HEADER_BYTES = 64
+# The header of a JPEG without EXIF, colour profile or thumbnail is about 600 bytes, of which JFIF's
+# segment is the first 20; a short comment may follow.
+_PLAIN_JPEG_HEADER, _PLAIN_JPEG_TABLE = 2048, 256
+_JFIF_START = b"\xff\xd8\xff\xe0\0\x10JFIF\0"
+_JPEG_TABLE_MARKER, _JPEG_SCAN_MARKER = b"\xff\xdb\0", b"\xff\xda\0"
 _EXIF_WINDOW = 65536
 _ORIENTATION_TAG = 0x0112
 # Bounds on the walk through a GIF: an encoder fills its blocks with 255 bytes, so that a real
@@ -39,6 +45,25 @@ def find_format(contents: tf.Tensor) -> tf.Tensor:
     """Return the int32 index of the file's format in `MAGIC_BYTES`, or its length if unknown."""
     found = [tf.strings.substr(contents, 0, len(m)) == m for m in MAGIC_BYTES.values()]
     return tf.argmax(tf.stack([*found, True]), output_type=tf.int32)
+
+
+def is_plain_jpeg(contents: tf.Tensor) -> tf.Tensor:
+    """Return whether it is a JPEG as encoders write it, whose short header has no room for EXIF.
+
+    That is: the segment of JFIF, soon the first quantisation table, soon the first scan.
+    """
+    head = tf.strings.substr(contents, 0, _PLAIN_JPEG_HEADER)
+    before_table = _split(head, _JPEG_TABLE_MARKER)[0]
+    starts_plain = tf.strings.substr(head, 0, len(_JFIF_START)) == _JFIF_START
+    starts_plain &= tf.strings.length(before_table) < _PLAIN_JPEG_TABLE
+    is_short = tf.size(_split(head, _JPEG_SCAN_MARKER)) > 1
+    return starts_plain & is_short & (tf.size(_split(head, EXIF_MARKER)) < 2)
+
+
+def _split(contents: tf.Tensor, marker: bytes) -> tf.Tensor:
+    """Return what lies before and what after the first marker; without one, all of it alone."""
+    # There is no faster search among TensorFlow's operations.
+    return tf.raw_ops.StringSplitV2(input=[contents], sep=marker, maxsplit=1).values
 
 
 def require(contents: tf.Tensor, *checks: tuple) -> tf.Tensor:
@@ -115,27 +140,27 @@ def find_orientation(contents: tf.Tensor, marker: bytes) -> tf.Tensor:
         contents: the file; its first 64 KB are searched, where the standard puts this segment.
         marker: the bytes in front of the TIFF structure: `b"Exif\\0\\0"` in JPEG, `b"eXIf"` in PNG.
     """
-    window = tf.io.decode_raw(tf.strings.substr(contents, 0, _EXIF_WINDOW), tf.uint8)
-    places = tf.maximum(tf.size(window) - len(marker) + 1, 0)
-    hits = tf.fill([places], True)
-    for offset, byte in enumerate(marker):
-        hits &= window[offset : offset + places] == byte
-
-    def orientation():
-        start = tf.argmax(tf.cast(hits, tf.uint8), output_type=tf.int32) + len(marker)
-        return _orientation_of_tiff(tf.cast(window[start:], tf.int64))
-
-    return tf.cond(tf.reduce_any(hits), orientation, lambda: tf.constant(1, tf.int64))
+    parts = _split(tf.strings.substr(contents, 0, _EXIF_WINDOW), marker)
+    return tf.cond(
+        tf.size(parts) > 1,
+        lambda: _orientation_of_tiff(tf.io.decode_raw(parts[1], tf.uint8)),
+        lambda: tf.constant(1, tf.int64),
+    )
 
 
 def _orientation_of_tiff(tiff: tf.Tensor) -> tf.Tensor:
     size = tf.size(tiff, out_type=tf.int64)
     tiff = tf.pad(tiff, [[0, 10]])  # so that the fixed fields can be read from a cut segment
     little_endian = tiff[0] == ord("I")
-    directory = tf.minimum(unsigned(tf.ensure_shape(tiff[4:8], [4]), little_endian), size)
-    count = unsigned(tf.ensure_shape(tiff[directory : directory + 2], [2]), little_endian)
-    count = tf.minimum(count, tf.maximum(size - directory - 2, 0) // 12)
-    entries = tf.reshape(tiff[directory + 2 : directory + 2 + 12 * count], [-1, 12])
+
+    def number(start, length):
+        field = tf.ensure_shape(tiff[start : start + length], [length])
+        return unsigned(tf.cast(field, tf.int64), little_endian)
+
+    directory = tf.minimum(number(4, 4), size)
+    count = tf.minimum(number(directory, 2), tf.maximum(size - directory - 2, 0) // 12)
+    entries = tiff[directory + 2 : directory + 2 + 12 * count]
+    entries = tf.reshape(tf.cast(entries, tf.int64), [-1, 12])
     tags = unsigned(entries[:, :2], little_endian)
     values = unsigned(entries[:, 8:10], little_endian)
     # The trailing 1 is the answer when no entry has the tag.

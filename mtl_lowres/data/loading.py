@@ -1,7 +1,9 @@
 """Read, decode and degrade manifest rows, images or clips, streamed or from a cache."""
 
 import dataclasses
+import functools
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +19,14 @@ from mtl_lowres.data.decode import explain
 from mtl_lowres.data.degrade import Recipe
 from mtl_lowres.data.flow_channels import FlowChannels
 from mtl_lowres.data.kept_arrays import keep_arrays, row_reader
+from mtl_lowres.data.packed import file_of, is_packed
 from mtl_lowres.data.reading import NO_END, clip_reader, image_reader, why_no_clip
 from mtl_lowres.errors import InputError
 
+# Rows of a call that are not only read.
 DECODE_BATCH = 64
+# Rows that are read into a cache by one call, which takes milliseconds by itself; fewer if large.
+_MOST_ROWS, _MOST_BYTES = 512, 2**26
 
 
 @dataclass
@@ -104,12 +110,14 @@ class Loader:
             and (clip is None or clip.deterministic)
             and not (augmentation and augmentation.has_hr)
         )
+        self._packed = any(map(is_packed, self.paths))
         self._path_table = tf.constant(self.paths)
-        self._end_table = tf.constant(
-            [[NO_END if end is None else end for end in part] for part in self.parts],
-            tf.int64,
-            [len(self.parts), 2],
-        )
+        if clip is not None:
+            self._end_table = tf.constant(
+                [[NO_END if end is None else end for end in part] for part in self.parts],
+                tf.int64,
+                [len(self.parts), 2],
+            )
 
     def __call__(self, index, epoch):
         """Return ({"lr": images float32 [n, *shape]}, ok bool [n]) of the rows `index` [n].
@@ -123,10 +131,13 @@ class Loader:
     def images(self, index, epochs):
         """Return what the recipe makes of the rows `index` [n], and which could be read."""
         rows, epochs = tf.cast(index, tf.int64), tf.cast(epochs, tf.int64)
-        options = (self.recipe, self.augmentation, self.fast_decode)
+        # The other steps come later, and would have the same function prepared once more.
+        has_hr = self.augmentation is not None and self.augmentation.has_hr
+        options = (self.recipe, self.augmentation if has_hr else None, self.fast_decode)
         paths = tf.gather(self._path_table, index)
         if self.clip is None:
-            return image_reader(*options, self._read_shape)(paths, rows, epochs, self.seed)
+            read = image_reader(*options, self._packed, self._read_shape)
+            return read(paths, rows, epochs, self.seed)
         ends = tf.unstack(tf.gather(self._end_table, index), num=2, axis=1)
         sampling = dataclasses.replace(self.clip, flow=None)
         return clip_reader(*options, sampling, self._read_shape)(
@@ -160,13 +171,18 @@ class Loader:
             digest.update(f"{self.clip.text}|{self.parts}".encode())
         if self.flow is not None:
             digest.update(self.flow.fingerprint().encode())
+        state_of = functools.lru_cache(_state)  # many rows may lie in one shard
         for path in self.paths:
-            try:
-                state = Path(path).stat()
-                digest.update(f"{path}|{state.st_size}|{state.st_mtime_ns}\n".encode())
-            except OSError:
-                digest.update(f"{path}|missing\n".encode())
+            digest.update(f"{path}|{state_of(file_of(path))}\n".encode())
         return digest.hexdigest()
+
+
+def _state(file: Path) -> str:
+    try:
+        state = file.stat()
+    except OSError:
+        return "missing"
+    return f"{state.st_size}|{state.st_mtime_ns}"
 
 
 def fixed_size(recipe: Recipe) -> tuple[int, int]:
@@ -252,11 +268,13 @@ def _reasons(loader: Loader, rows: np.ndarray) -> dict[str, str]:
 def _decode_all(loader: Loader, arrays: dict[str, np.ndarray], progress: bool) -> None:
     """Fill the arrays with the images of all rows, and `ok` with which of them are good."""
     count = len(loader.paths)
+    row_bytes = sum(4 * math.prod(shape) for shape in loader.shapes.values())
+    step = max(1, min(_MOST_ROWS, _MOST_BYTES // row_bytes))
     unit = "image" if loader.clip is None else "clip"
     with tqdm(total=count, desc="decoding", unit=unit, disable=not progress) as bar:
         # Not by a dataset, which would have to prepare the functions that the loader has ready.
-        for first in range(0, count, DECODE_BATCH):
-            index = tf.range(first, min(first + DECODE_BATCH, count), dtype=tf.int64)
+        for first in range(0, count, step):
+            index = tf.range(first, min(first + step, count), dtype=tf.int64)
             images, ok = loader(index, 0)
             for name, values in {**images, "ok": ok}.items():
                 arrays[name][first : first + len(index)] = values

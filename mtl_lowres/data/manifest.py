@@ -1,12 +1,12 @@
 """Manifests: one row a sample. Read, write and check them, and split them by person."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mtl_lowres.data.manifest_file import CONTINUOUS_TASKS, name_row, read_manifest, write_manifest
+from mtl_lowres.data.packed import file_of
 from mtl_lowres.data.split import hold_out_clips, leave_one_subject_out, split_by_subject
 from mtl_lowres.errors import InputError
 
@@ -226,7 +226,7 @@ def _check_classes_in_train(manifest: pd.DataFrame, task: str) -> None:
 
 def _check_files_exist(manifest: pd.DataFrame) -> None:
     paths = manifest["path"].to_numpy()
-    missing = [at for at, path in enumerate(paths) if not Path(path).is_file()]
+    missing = [at for at, path in enumerate(paths) if not file_of(path).is_file()]
     if missing:
         at = missing[0]
         others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""

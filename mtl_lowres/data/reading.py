@@ -5,6 +5,7 @@ few hundred tiny images. So these functions know nothing of a manifest, and are 
 """
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +16,12 @@ from mtl_lowres.data.augment import Augmentation
 from mtl_lowres.data.clips import ClipSampling
 from mtl_lowres.data.decode import decode_image, decode_near_size, tolerant_map
 from mtl_lowres.data.degrade import Recipe, sample_seed
+from mtl_lowres.data.packed import packed_batch, read_contents
 from mtl_lowres.data.video import check_part, explain_clip, is_image, read_distinct
 
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+# A single worker would only cost the handing over from thread to thread.
+_PARALLEL_CALLS = tf.data.AUTOTUNE if _CORES > 1 else None
 # Of each kind; one holds some ten megabytes.
 _FUNCTIONS_KEPT = 16
 _REASONS_KEPT = 10_000
@@ -34,7 +39,11 @@ _NUMBER = tf.TensorSpec([], tf.int64)
 
 @functools.lru_cache(_FUNCTIONS_KEPT)
 def image_reader(
-    recipe: Recipe, augmentation: Augmentation | None, fast_decode: bool, shape: tuple[int, ...]
+    recipe: Recipe,
+    augmentation: Augmentation | None,
+    fast_decode: bool,
+    packed: bool,
+    shape: tuple[int, ...],
 ) -> Callable:
     """Return a function that reads images and makes of each what a recipe says.
 
@@ -42,15 +51,19 @@ def image_reader(
         recipe: of every image.
         augmentation: whose steps at high resolution come first.
         fast_decode: whether large JPEGs are decoded at a reduced scale.
+        packed: whether some paths are places in shards.
         shape: of a result.
 
     Returns:
         (paths string [n], rows int64 [n], epochs int64 [n], seed int64 []) -> (images float32
         [n, *shape], ok bool [n]).
     """
+    if fast_decode:
+        recipe = recipe.faster()
 
-    def read(path, seed):
-        image = _decoded(tf.io.read_file(path), recipe, fast_decode)
+    def read(source, seed):
+        contents = source if packed else tf.io.read_file(source)
+        image = _decoded(contents, recipe, fast_decode)
         if augmentation and augmentation.has_hr:
             image = augmentation.images(image[tf.newaxis], seed, at="hr")[0]
         return recipe(image, seed)
@@ -59,8 +72,9 @@ def image_reader(
     def images(paths, rows, epochs, seed):
         return tolerant_map(
             lambda item: read(item[0], sample_seed(seed, item[2], item[1])),
-            (paths, rows, epochs),
+            (packed_batch(paths) if packed else paths, rows, epochs),
             shape,
+            parallel_calls=_PARALLEL_CALLS,
         )
 
     return images
@@ -84,6 +98,8 @@ def clip_reader(
         (paths string [n], starts int64 [n], stops int64 [n], rows int64 [n], epochs int64 [n], seed
         int64 []) -> (clips float32 [n, *shape], ok bool [n]); `NO_END` for no start or stop.
     """
+    if fast_decode:
+        recipe = recipe.faster()
     choose_and_read = functools.partial(_read_frames, sampling)
 
     def read(path, start, stop, seed):
@@ -109,6 +125,7 @@ def clip_reader(
             lambda item: read(*item[:3], sample_seed(seed, item[4], item[3])),
             (paths, starts, stops, rows, epochs),
             shape,
+            parallel_calls=_PARALLEL_CALLS,
         )
 
     return clips
@@ -135,6 +152,7 @@ def degrader(recipe: Recipe, high: tuple[int, ...], shape: tuple[int, ...]) -> C
             lambda item: degrade(item[0], low_seed(seed, item[2], item[1])),
             (images, rows, epochs),
             shape,
+            parallel_calls=_PARALLEL_CALLS,
         )
 
     return degraded
@@ -179,7 +197,7 @@ def _read_frames(sampling: ClipSampling, path: bytes, start: int, stop: int, see
     try:
         if is_image(path):
             check_part(1, start, stop)
-            return no_frames, path.read_bytes(), np.zeros(sampling.frames, np.int64)
+            return no_frames, read_contents(path), np.zeros(sampling.frames, np.int64)
         choose = functools.partial(sampling.indices, seed=seed)
         frames, places = read_distinct(path, start, stop, choose)
     except (ValueError, OSError) as error:

@@ -77,6 +77,11 @@ def resize(
     return filter_axis(filter_axis(images, rows, axis=1), columns, axis=2)
 
 
+def fast_area(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Resize as `resize` with "area", in one operation and up to rounding errors."""
+    return tf.raw_ops.ResizeArea(images=images, size=[height, width])
+
+
 def gaussian_blur(images: tf.Tensor, sigma: float) -> tf.Tensor:
     """Blur float32 [n, h, w, c] with a Gaussian of `sigma` pixels.
 
@@ -100,15 +105,18 @@ def filter_axis(images: tf.Tensor, taps: Taps, axis: int) -> tf.Tensor:
     order = [1, 0, 2, 3] if axis == 1 else [2, 1, 0, 3]
     images = tf.transpose(images, order)
     shape = tf.shape(images)
-    outputs, count = tf.unstack(tf.shape(taps.positions, out_type=tf.int64))
-    output_of_tap = tf.repeat(tf.range(outputs), count)
+    # Few operations, as on a small image each takes longer than its arithmetic.
+    taps_shape = tf.shape(taps.positions)
+    outputs = taps_shape[0]
+    output_of_tap = tf.range(tf.cast(outputs, tf.int64))[:, tf.newaxis]
+    output_of_tap = tf.broadcast_to(output_of_tap, taps_shape)
     sums = tf.raw_ops.SparseTensorDenseMatMul(
-        a_indices=tf.stack([output_of_tap, tf.reshape(taps.positions, [-1])], axis=1),
+        a_indices=tf.reshape(tf.stack([output_of_tap, taps.positions], axis=-1), [-1, 2]),
         a_values=tf.reshape(taps.weights, [-1]),
-        a_shape=tf.stack([outputs, tf.cast(shape[0], tf.int64)]),
+        a_shape=tf.cast(tf.stack([outputs, shape[0]]), tf.int64),
         b=tf.reshape(images, [shape[0], tf.reduce_prod(shape[1:])]),
     )
-    sums = tf.reshape(sums, tf.concat([[tf.cast(outputs, tf.int32)], shape[1:]], axis=0))
+    sums = tf.reshape(sums, tf.concat([[outputs], shape[1:]], axis=0))
     sums.set_shape([None, *images.shape[1:]])
     return tf.transpose(sums, order)
 
@@ -149,8 +157,10 @@ def _area_taps(old: Size, new: Size) -> Taps:
     start = (tf.range(new) * old)[:, tf.newaxis]
     positions = tf.math.floordiv(start, new) + tf.range(tf.math.floordiv(old - 1, new) + 2)
     left = positions * new
-    overlap = tf.minimum(left + new, start + old) - tf.maximum(left, start)
-    return _normalised(positions, tf.cast(tf.maximum(overlap, 0), tf.float64), old)
+    overlap = tf.maximum(tf.minimum(left + new, start + old) - tf.maximum(left, start), 0)
+    # The overlaps of an output pixel add up to its side, which is `old` of these units.
+    weights = tf.cast(overlap, tf.float64) / tf.cast(old, tf.float64)
+    return Taps(tf.minimum(positions, old - 1), tf.cast(weights, tf.float32))
 
 
 def _normalised(positions: tf.Tensor, weights: tf.Tensor, old: tf.Tensor) -> Taps:

@@ -191,9 +191,10 @@ def epochs_of(
         batch_size, training, seed, first_epoch: as in `make_dataset`.
         all_good: whether all rows can be read, so that the number of batches is known.
     """
+    numbers = tf.constant(rows)  # made inside, it would be copied into the graph
 
     def one_epoch(epoch):
-        order = tf.constant(rows)
+        order = numbers
         if training:
             order = tf.random.experimental.stateless_shuffle(order, sample_seed(seed, epoch, 0))
         batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)

@@ -106,9 +106,7 @@ def leave_one_subject_out(
         rows = manifest[manifest["subject"] != left_out]
         held_out = rows["subject"] == tested
         if held_out.all():
-            raise InputError(
-                f"{len(people)} people: testing {tested!r} leaves nobody to train on"
-            )
+            raise InputError(f"{len(people)} people: testing {tested!r} leaves nobody to train on")
         name = tested if left_out is None else f"{tested}-without-{left_out}"
         folds[name] = rows.assign(split=np.where(held_out, "test", "train"))
     return folds

@@ -10,6 +10,7 @@ import tensorflow as tf
 from mtl_lowres.data.clips import ClipSampling, parse_clip
 from mtl_lowres.data.decode import decode_image
 from mtl_lowres.data.degrade import parse_recipe, sample_seed
+from mtl_lowres.data.packed import read_contents
 from mtl_lowres.data.video import read_frames
 from mtl_lowres.errors import InputError
 from mtl_lowres.report.html import pick_examples, write_report
@@ -53,9 +54,9 @@ def _with_images(chosen: pd.DataFrame, degrade: str, clip: str | None) -> list[d
                 high = _read_clip(row, sampling, number)
                 low = recipe.clip(high, seed)
             else:
-                high = decode_image(tf.io.read_file(row["path"]))
+                high = decode_image(read_contents(row["path"]))
                 low = recipe(high, seed)
-        except (tf.errors.OpError, ValueError):
+        except (tf.errors.OpError, ValueError, OSError):
             continue  # The file has gone since the run; the figures stand without its picture.
         examples.append(row | {"high": _to_bytes(high), "low": _to_bytes(low)})
     return examples

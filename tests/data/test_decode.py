@@ -81,6 +81,22 @@ def test_jpeg_pixels_are_exactly_those_of_pil(options):
     np.testing.assert_array_equal(levels(decode_image(contents)), by_pil(contents))
 
 
+@pytest.mark.parametrize("length", [100, 3000, 40_000])
+def test_orientation_behind_another_segment(length):
+    """A colour profile before EXIF, shorter and longer than the header of a plain JPEG."""
+    contents = exif_rotated(photo(9, 11), 6)
+    profile = b"\xff\xe2" + struct.pack(">H", length + 2) + b"\xff\xda\0" * (length // 3)
+    profile += b"\0" * (length % 3)
+    contents = contents[:2] + profile + contents[2:]
+    np.testing.assert_array_equal(levels(decode_image(contents)), by_pil(contents))
+
+
+def test_reduced_decoding_of_a_turned_jpeg():
+    contents = exif_rotated(photo(70, 90), 8)
+    assert decode_near_size(contents, (4, 4)).shape == (12, 9, 3)
+    assert decode_near_size(contents, (16, 16)).shape == (45, 35, 3)
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "1"])
 def test_png_palette_and_alpha(mode):
     image = photo()

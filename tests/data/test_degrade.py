@@ -156,6 +156,17 @@ def test_first_size_is_for_averages_to_a_fixed_size():
         assert parse_recipe(text).first_size is None
 
 
+@pytest.mark.parametrize("size", [(60, 60), (47, 61), (16, 16), (5, 90)])
+def test_faster_recipe_differs_by_rounding_only(size):
+    image = np.random.default_rng(0).random((*size, 3), np.float32)
+    recipe = parse_recipe("area(12, 16)|quantize(4096)")
+    assert recipe.faster() == recipe
+    # A step of the quantisation, where rounding errors decide.
+    np.testing.assert_allclose(recipe.faster()(image), recipe(image), atol=1 / 4095 + 1e-6)
+    exact, fast = parse_recipe("area(12, 16)"), parse_recipe("area(12, 16)").faster()
+    np.testing.assert_allclose(fast(image), exact(image), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "image", [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.float32)], ids=["uint8", "rank 2"]
 )
