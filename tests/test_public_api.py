@@ -38,6 +38,7 @@ def test_python_of_the_readme_runs(bars, tmp_path, monkeypatch):
     write_manifest(manifest, tmp_path / "mine.csv")
     (tmp_path / "photo.jpg").write_bytes(Path(bars["path"][0]).read_bytes())
     names = {}
-    for block in blocks:
+    # What a server answers is tested beside the export.
+    for block in (block for block in blocks if "localhost" not in block):
         exec(block.replace("epochs=40", "epochs=1"), names)
     assert names["answer"]["ok"].numpy().all()
