@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from mtl_lowres.cli import main
 from mtl_lowres.errors import InputError
 from mtl_lowres.heads import Age, Posture
+from mtl_lowres.heads.age_methods import METHODS
 from mtl_lowres.model import build_model, save_model
 from mtl_lowres.registry import TRUNKS
 from mtl_lowres.serving.lite_model import LiteModel
@@ -150,3 +151,14 @@ def test_the_command_measures_kinds_on_labelled_rows(tmp_path):
     keras = [line.split() for line in done.output.splitlines() if line.split()[:1] == ["keras"]]
     figures = {line["metric"]: line["value"] for line in kinds["float32"]["figures"]}
     assert figures == pytest.approx({line[2]: float(line[3]) for line in keras}, abs=1e-4)
+
+
+def test_ages_by_every_method(tmp_path):
+    heads = {f"age_{method}": Age(method) for method in METHODS}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TRUNKS._entries, "recurrent", _recurrent)
+        model = build_model("recurrent", heads, SHAPE, degrade="area(8)", clip="uniform(4)")
+    figures = export_tflite(model, tmp_path / "lite", SAMPLES, ["float32"])["float32"]
+    years = {name: of for name, of in figures["outputs"].items() if name.endswith("_years")}
+    assert {name.removesuffix("_years") for name in years} >= set(heads)
+    assert max(difference["max"] for difference in years.values()) < 1e-3

@@ -40,7 +40,8 @@ class OrdinalLogits(tf.keras.layers.Layer):
 
     def call(self, inputs):
         """Return the logits."""
-        return tf.matmul(inputs, self.kernel) + self.bias
+        # As a product of matrices, TensorFlow Lite would take the biases for those of its outputs.
+        return tf.linalg.matvec(inputs, self.kernel[:, 0])[:, tf.newaxis] + self.bias
 
     def get_config(self):
         """Return the constructor's arguments."""
