@@ -9,8 +9,6 @@ the process holds after each step beyond what it held before the first, and the 
 held. The limit is what has to be there: 768 bytes of pixels, a label, its weight and a row number,
 784 bytes a row; a manifest in pandas is on top of that. Two idle cores; about three minutes;
 `--quick` stops at 3 x 10^4.
-
-RESULTS
 """
 
 import argparse

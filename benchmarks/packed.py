@@ -6,8 +6,6 @@ Goes through all images without a cache of ours, in a shuffled order, in alterna
 and from the shards: first cold, the operating system having been asked to forget the pages of just
 these files (Linux does; where that is not possible, cold equals warm), then warm. Medians of the
 seconds on the clock. Two idle cores; about three minutes; `--quick` takes 2,000 files.
-
-RESULTS
 """
 
 import argparse
