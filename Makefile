@@ -17,7 +17,7 @@ test: lint
 
 # Each in its short form. The peers are installed into environments of their own under bench/; one
 # that cannot be had is skipped with a line that says so. features.py needs files: see there.
-BENCHMARKS := pipeline many_rows training latency four_tasks predictor
+BENCHMARKS := pipeline many_rows packed training latency four_tasks predictor fuzz_export newer_tensorflow
 
 bench: $(INSTALLED)
 	@mkdir -p bench
