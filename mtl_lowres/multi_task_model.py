@@ -145,10 +145,7 @@ class MultiTaskModel(tf.keras.Model):
         return super().fit(x, *args, callbacks=callbacks, **kwargs)
 
     def _make_training_variables(self) -> None:
-        """Make the variables that Keras would make within the first step.
-
-        A step in which variables are made is traced a second time, which takes seconds.
-        """
+        """Make what Keras would make within the first step, which is then traced a second time."""
         if isinstance(self.optimizer, tf.keras.optimizers.Optimizer):
             self.optimizer.build(self.trainable_variables)
         if not self.compiled_loss.built:

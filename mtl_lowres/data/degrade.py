@@ -132,6 +132,24 @@ def parse_recipe(text: str) -> Recipe:
     return Recipe(format_calls(calls), operations)
 
 
+def parse_repeatable(text: str, what: str) -> Recipe | None:
+    """Build the degradation behind files that are made once, None for an empty text.
+
+    Args:
+        text: of `parse_recipe`.
+        what: is made, for the message, such as `"the flow is computed"`.
+
+    Raises:
+        InputError: if it is random, or `parse_recipe` refuses it.
+    """
+    recipe = parse_recipe(text) if text else None
+    if recipe is not None and not recipe.deterministic:
+        raise InputError(
+            f"degrade={text!r} is random, but {what} once: leave the random operations out"
+        )
+    return recipe
+
+
 def sample_seed(seed: tf.Tensor, epoch: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
     """Return the int32 [2] seed of one sample in one epoch; stateless, so in any order.
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from mtl_lowres.data.decode import decode_image, explain
-from mtl_lowres.data.degrade import Recipe, parse_recipe
+from mtl_lowres.data.degrade import Recipe, parse_repeatable
 from mtl_lowres.data.headers import MAGIC_BYTES
 from mtl_lowres.data.loading import BadFiles, fixed_size
 from mtl_lowres.data.manifest import read_manifest, write_manifest
@@ -79,7 +79,9 @@ def pack_images(
     require_integer("shard_megabytes", shard_megabytes, 1)
     if workers is not None:
         require_integer("workers", workers, 1)
-    recipe = _parse_degrade(degrade)
+    recipe = parse_repeatable(degrade, "the images are stored")
+    if recipe is not None:
+        fixed_size(recipe)  # refuses one whose images would differ in size
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is there already: name an absent or empty folder")
@@ -98,19 +100,6 @@ def pack_images(
         rows = manifest.assign(path=path, file=source)[path.notna()]
         write_manifest(rows, unfinished / "manifest.csv")  # names the shards relative to itself
     return read_manifest(out / "manifest.csv")
-
-
-def _parse_degrade(text: str) -> Recipe | None:
-    if not text:
-        return None
-    recipe = parse_recipe(text)
-    if not recipe.deterministic:
-        raise InputError(
-            f"degrade={text!r} is random, but the images are stored once: leave the random "
-            "operations out"
-        )
-    fixed_size(recipe)
-    return recipe
 
 
 def _read_all(

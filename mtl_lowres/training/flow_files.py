@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from mtl_lowres.data.degrade import Recipe, parse_recipe
+from mtl_lowres.data.degrade import Recipe, parse_repeatable
 from mtl_lowres.data.flow import FlowMethod, clip_flow, flow_colours, parse_flow
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.manifest import read_manifest, write_manifest
@@ -86,7 +86,8 @@ def write_flow(
         raise InputError("the manifest has no rows to compute the flow of")
     if workers is not None:
         require_integer("workers", workers, 1)
-    writer = _FlowWriter(_parse_method(method), _parse_degrade(degrade), _check_form(form))
+    recipe = parse_repeatable(degrade, "the flow is computed")
+    writer = _FlowWriter(_parse_method(method), recipe, _check_form(form))
     out = Path(out).absolute()
     files = list(dict.fromkeys(manifest["path"].astype(str)))
     root, names = names_below(files)
@@ -168,18 +169,6 @@ def _parse_method(text: str) -> FlowMethod:
     if method.compute is None:
         raise InputError(f"method {text!r} reads flow that is there: use farneback or dis here")
     return method
-
-
-def _parse_degrade(text: str) -> Recipe | None:
-    if not text:
-        return None
-    recipe = parse_recipe(text)
-    if not recipe.deterministic:
-        raise InputError(
-            f"degrade={text!r} is random, but the flow is computed once: leave the random "
-            "operations out"
-        )
-    return recipe
 
 
 def _check_form(form: str) -> str:
