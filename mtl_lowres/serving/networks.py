@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from mtl_lowres.errors import InputError
 from mtl_lowres.evaluation.calibration import check_calibration
@@ -29,7 +30,7 @@ _LITE_MAGIC = b"TFL3"  # bytes 4 to 8 of a file
 
 
 class KerasNetwork:
-    """A model of `build_model`, as one traced function."""
+    """A model of `build_model`, as one graph with the weights that it has now."""
 
     calibrated = True
 
@@ -49,7 +50,6 @@ class KerasNetwork:
 
         traced = tf.function(answer, input_signature=[tf.TensorSpec((None, *shape), tf.float32)])
         self._call = _GraphCall(traced.get_concrete_function())
-        self._model = model  # whose variables the function only refers to
 
     def __call__(self, samples: np.ndarray) -> dict[str, np.ndarray]:
         """Return name -> answers [n, ...] of samples float32 [n, *input_shape]."""
@@ -78,8 +78,8 @@ class SavedNetwork:
         remedy = "export the model again"
         labels = _read_description(path, remedy)
         try:
-            self._loaded = tf.saved_model.load(str(folder))
-            function = self._loaded.signatures[_SIGNATURE]
+            loaded = tf.saved_model.load(str(folder))
+            function = loaded.signatures[_SIGNATURE]
             (spec,) = function.structured_input_signature[1].values()
         except Exception as error:  # Damaged files raise what the reader of each part raises.
             reason = _first_line(error)
@@ -96,28 +96,35 @@ class SavedNetwork:
 
 
 class _GraphCall:
-    """A traced function of one tensor and its dict of answers, called as the operation it is.
+    """A traced function of one tensor and its dict of answers, as a graph in a session.
 
-    What Python checks in a call of a function costs as much as half of a small network, and is
-    known here: there is one tensor, of a type and shape that the predictor has checked.
+    TensorFlow 2.15 keeps some fifty bytes at every call of a function for as long as the process
+    lives, and what it checks in Python at a call costs as much as half of a small network. A
+    session keeps nothing. The weights are constants of its graph.
 
     Args:
-        function: traced; whoever made it keeps its variables alive.
+        function: traced.
         without: names of answers that are not wanted.
     """
 
     def __init__(self, function, without: Collection[str] = ()):
-        self._function, self._captured = function, list(function.captured_inputs)
-        self._types = [output.dtype for output in function.outputs]
+        frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
         # The order of a dict's values in a graph is that of its sorted keys.
-        names = sorted(function.structured_outputs)
-        self._wanted = [(n, place) for place, n in enumerate(names) if n not in without]
+        answers = zip(sorted(function.structured_outputs), frozen.outputs, strict=True)
+        wanted = {name: output.name for name, output in answers if name not in without}
+        (samples,) = frozen.inputs
+        with tf.Graph().as_default() as graph:
+            tf.graph_util.import_graph_def(frozen.graph.as_graph_def(), name="")
+        threads = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=tf.config.threading.get_intra_op_parallelism_threads(),
+            inter_op_parallelism_threads=tf.config.threading.get_inter_op_parallelism_threads(),
+        )
+        self._session = tf.compat.v1.Session(graph=graph, config=threads)
+        self._run = self._session.make_callable([*wanted.values()], [samples.name])
+        self._names = list(wanted)
 
     def __call__(self, samples: np.ndarray) -> dict[str, np.ndarray]:
-        outputs = tf.raw_ops.StatefulPartitionedCall(
-            args=[samples, *self._captured], Tout=self._types, f=self._function
-        )
-        return {name: outputs[place].numpy() for name, place in self._wanted}
+        return dict(zip(self._names, self._run(samples), strict=True))
 
 
 class LiteNetwork(LiteModel):
