@@ -1,32 +1,23 @@
-"""Read, decode and degrade manifest rows, images or clips, streamed or from a cache."""
+"""Read, decode and degrade manifest rows, images or clips."""
 
 import dataclasses
 import functools
 import hashlib
-import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import tensorflow as tf
-from tqdm import tqdm
 
 from mtl_lowres.data.augment import Augmentation
 from mtl_lowres.data.clips import ClipSampling
 from mtl_lowres.data.decode import explain
 from mtl_lowres.data.degrade import Recipe
 from mtl_lowres.data.flow_channels import FlowChannels
-from mtl_lowres.data.kept_arrays import keep_arrays, row_reader
-from mtl_lowres.data.packed import file_of, is_packed
+from mtl_lowres.data.packed import file_of, is_packed, packed_batch
 from mtl_lowres.data.reading import NO_END, clip_reader, image_reader, why_no_clip
+from mtl_lowres.data.recipe import require_number
 from mtl_lowres.errors import InputError
-
-# Rows of a call that are not only read.
-DECODE_BATCH = 64
-# Rows that are read into a cache by one call, which takes milliseconds by itself; fewer if large.
-_MOST_ROWS, _MOST_BYTES = 512, 2**26
 
 
 @dataclass
@@ -39,12 +30,18 @@ class BadFiles:
         reasons: path -> one-line reason, filled while a dataset is read.
         error: what `record` raised. Raised inside a `tf.data` pipeline it reaches the caller as a
             TensorFlow error; this is the original.
+
+    Raises:
+        InputError: if `budget` is none.
     """
 
     total: int
     budget: float = 0.01
     reasons: dict[str, str] = field(default_factory=dict)
     error: InputError | None = None
+
+    def __post_init__(self):
+        require_number("the budget of bad files, --bad-file-budget,", self.budget, 0, 1)
 
     def record(self, reasons: dict[str, str]) -> None:
         """Note undecodable files, path -> reason.
@@ -74,6 +71,8 @@ class Loader:
         shape: of what it makes of a row: (h, w, 3), or for clips (t, h, w, 3), with flow (.., 5).
         shapes: `{"lr": shape}`; other loaders give images of several sizes, each by its name.
         repeatable: whether a row gives the same in every epoch.
+        contents_of: for images, from paths [n] to the bytes of the files where some are places in
+            shards; None where each path names a file.
     """
 
     def __init__(
@@ -110,7 +109,7 @@ class Loader:
             and (clip is None or clip.deterministic)
             and not (augmentation and augmentation.has_hr)
         )
-        self._packed = any(map(is_packed, self.paths))
+        self.contents_of = packed_batch if any(map(is_packed, self.paths)) else None
         self._path_table = tf.constant(self.paths)
         if clip is not None:
             self._end_table = tf.constant(
@@ -136,7 +135,7 @@ class Loader:
         options = (self.recipe, self.augmentation if has_hr else None, self.fast_decode)
         paths = tf.gather(self._path_table, index)
         if self.clip is None:
-            read = image_reader(*options, self._packed, self._read_shape)
+            read = image_reader(*options, self.contents_of, self._read_shape)
             return read(paths, rows, epochs, self.seed)
         ends = tf.unstack(tf.gather(self._end_table, index), num=2, axis=1)
         sampling = dataclasses.replace(self.clip, flow=None)
@@ -204,78 +203,3 @@ def _frame_numbers(manifest: pd.DataFrame, column: str) -> list[int | None]:
     if column not in manifest:
         return [None] * len(manifest)
     return [None if pd.isna(number) else int(number) for number in manifest[column]]
-
-
-def streamed(loader: Loader, bad_files: BadFiles) -> Callable:
-    """Return a function that reads rows anew each time and leaves the bad ones out."""
-
-    def record(rows):
-        bad_files.record(_reasons(loader, rows))
-        return np.int32(0)
-
-    def fetch(index, epoch):
-        images, ok = loader(index, epoch)
-        rejected = tf.boolean_mask(index, ~ok)
-        noted = tf.cond(
-            tf.reduce_all(ok),
-            lambda: tf.constant(0),
-            lambda: tf.ensure_shape(tf.numpy_function(record, [rejected], tf.int32), []),
-        )
-        with tf.control_dependencies([noted]):
-            good = {size: tf.boolean_mask(values, ok) for size, values in images.items()}
-            return good, tf.boolean_mask(index, ok)
-
-    return fetch
-
-
-def cached(loader: Loader, folder: Path | None, bad_files: BadFiles, progress: bool):
-    """Decode every row once; return a function that gathers rows, and the rows that are good.
-
-    The images are kept in memory, or in files below `folder`, unless they are there already.
-    """
-    count = len(loader.paths)
-    specs = {size: ((count, *shape), np.float32) for size, shape in loader.shapes.items()}
-    arrays = keep_arrays(
-        {**specs, "ok": ((count,), bool)},
-        lambda arrays: _decode_all(loader, arrays, progress),
-        folder and folder / loader.fingerprint()[:24],
-    )
-    ok = arrays.pop("ok")
-    readers = {size: row_reader(images) for size, images in arrays.items()}
-
-    def fetch(index, epoch):
-        return {size: read(index) for size, read in readers.items()}, index
-
-    return fetch, good_rows(loader, ok, bad_files)
-
-
-def good_rows(loader: Loader, ok: np.ndarray, bad_files: BadFiles) -> np.ndarray:
-    """Note the rows of a loader that could not be read and return the numbers of the others.
-
-    Raises:
-        InputError: if there are none, or more are bad than the budget allows.
-    """
-    bad_files.record(_reasons(loader, np.flatnonzero(~ok)))
-    if not ok.any():
-        raise InputError(f"none of the {len(ok)} files of the manifest can be decoded")
-    return np.flatnonzero(ok)
-
-
-def _reasons(loader: Loader, rows: np.ndarray) -> dict[str, str]:
-    return {loader.paths[row]: loader.explain(row) for row in rows}
-
-
-def _decode_all(loader: Loader, arrays: dict[str, np.ndarray], progress: bool) -> None:
-    """Fill the arrays with the images of all rows, and `ok` with which of them are good."""
-    count = len(loader.paths)
-    row_bytes = sum(4 * math.prod(shape) for shape in loader.shapes.values())
-    step = max(1, min(_MOST_ROWS, _MOST_BYTES // row_bytes))
-    unit = "image" if loader.clip is None else "clip"
-    with tqdm(total=count, desc="decoding", unit=unit, disable=not progress) as bar:
-        # Not by a dataset, which would have to prepare the functions that the loader has ready.
-        for first in range(0, count, step):
-            index = tf.range(first, min(first + step, count), dtype=tf.int64)
-            images, ok = loader(index, 0)
-            for name, values in {**images, "ok": ok}.items():
-                arrays[name][first : first + len(index)] = values
-            bar.update(len(index))

@@ -31,6 +31,7 @@ def make_dataset(
     first_epoch: int = 0,
     bad_files: BadFiles | None = None,
     progress: bool = False,
+    service: str | None = None,
 ) -> tf.data.Dataset:
     """Return batches of degraded images, or clips, with the labels and weights of each task.
 
@@ -63,6 +64,9 @@ def make_dataset(
         first_epoch: epoch number of the first iteration, to resume a run.
         bad_files: collects what cannot be decoded; default: a new one with a budget of 1 %.
         progress: show a progress bar while the cache is filled.
+        service: `"host:port"` of a data service (`mtl-lowres data-service`), whose workers read,
+            decode and degrade the images in place of this process; the batches are the same to the
+            bit. For images, not for clips.
 
     Returns:
         A `tf.data.Dataset` of `(images, labels, weights)`: images float32 [n, h, w, 3] in [0, 1],
@@ -102,6 +106,7 @@ def make_dataset(
         fast_decode=fast_decode,
         bad_files=bad_files if bad_files is not None else BadFiles(len(manifest)),
         progress=progress,
+        service=service,
     )
     dataset = epochs_of(
         source.rows,
@@ -112,5 +117,6 @@ def make_dataset(
         seed=seed,
         first_epoch=first_epoch,
         all_good=source.kept,
+        served=source.served_epochs(batch_size, training, seed),
     )
     return dataset.prefetch(2)

@@ -16,7 +16,7 @@ from mtl_lowres.data.augment import Augmentation
 from mtl_lowres.data.clips import ClipSampling
 from mtl_lowres.data.decode import decode_image, decode_near_size, tolerant_map
 from mtl_lowres.data.degrade import Recipe, sample_seed
-from mtl_lowres.data.packed import packed_batch, read_contents
+from mtl_lowres.data.packed import read_contents
 from mtl_lowres.data.video import check_part, explain_clip, is_image, read_distinct
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -42,7 +42,7 @@ def image_reader(
     recipe: Recipe,
     augmentation: Augmentation | None,
     fast_decode: bool,
-    packed: bool,
+    contents_of: Callable | None,
     shape: tuple[int, ...],
 ) -> Callable:
     """Return a function that reads images and makes of each what a recipe says.
@@ -51,7 +51,8 @@ def image_reader(
         recipe: of every image.
         augmentation: whose steps at high resolution come first.
         fast_decode: whether large JPEGs are decoded at a reduced scale.
-        packed: whether some paths are places in shards.
+        contents_of: from paths [n] to the bytes of the files, where some are places in shards;
+            None where each path names a file.
         shape: of a result.
 
     Returns:
@@ -62,7 +63,7 @@ def image_reader(
         recipe = recipe.faster()
 
     def read(source, seed):
-        contents = source if packed else tf.io.read_file(source)
+        contents = source if contents_of else tf.io.read_file(source)
         image = _decoded(contents, recipe, fast_decode)
         if augmentation and augmentation.has_hr:
             image = augmentation.images(image[tf.newaxis], seed, at="hr")[0]
@@ -72,7 +73,7 @@ def image_reader(
     def images(paths, rows, epochs, seed):
         return tolerant_map(
             lambda item: read(item[0], sample_seed(seed, item[2], item[1])),
-            (packed_batch(paths) if packed else paths, rows, epochs),
+            (contents_of(paths) if contents_of else paths, rows, epochs),
             shape,
             parallel_calls=_PARALLEL_CALLS,
         )

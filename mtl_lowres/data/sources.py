@@ -11,8 +11,10 @@ import tensorflow as tf
 from mtl_lowres.data.augment import Augmentation
 from mtl_lowres.data.clips import parse_clip
 from mtl_lowres.data.degrade import parse_recipe, sample_seed
-from mtl_lowres.data.loading import BadFiles, Loader, cached, streamed
+from mtl_lowres.data.loading import BadFiles, Loader
 from mtl_lowres.data.manifest import CONTINUOUS_TASKS
+from mtl_lowres.data.rows import DECODE_BATCH, cached, epoch_order, without_bad
+from mtl_lowres.data.service import ServedRows
 from mtl_lowres.data.two_sizes import TwoSizeLoader
 from mtl_lowres.data.units import UnitLoader, UnitSequence
 from mtl_lowres.errors import InputError
@@ -33,6 +35,8 @@ class Source:
         shape: of one image or clip, at low resolution.
         fetch: (rows [n], epoch) -> (images by resolution, the rows [k] that could be read).
         labels: task -> (labels, weights), both over all rows.
+        served: what reads the rows where a data service does, anew in every epoch; otherwise None.
+        keep: what `served` gives -> (images by resolution, the rows [k] that could be read).
     """
 
     rows: np.ndarray
@@ -40,10 +44,21 @@ class Source:
     shape: tuple[int, ...]
     fetch: Callable
     labels: dict[str, tuple[tf.Tensor, tf.Tensor]]
+    served: ServedRows | None = None
+    keep: Callable | None = None
 
     def batch(self, index: tf.Tensor, epoch: tf.Tensor) -> Batch:
         """Return (images, labels, weights) of those rows `index` [n] that can be read."""
-        images, rows = self.fetch(index, epoch)
+        return self._labelled(*self.fetch(index, epoch))
+
+    def served_epochs(self, batch_size: int, training: bool, seed: int) -> Callable | None:
+        """Return a function from an epoch to its batches, if a data service reads the rows."""
+        if self.served is None:
+            return None
+        epochs = self.served.epochs(batch_size, training=training, seed=seed)
+        return lambda epoch: epochs(epoch).map(lambda *read: self._labelled(*self.keep(*read)))
+
+    def _labelled(self, images: dict[str, tf.Tensor], rows: tf.Tensor) -> Batch:
         images = images if "hr" in images else images["lr"]
         labels = {task: tf.gather(values, rows) for task, (values, _) in self.labels.items()}
         weights = {task: tf.gather(known, rows) for task, (_, known) in self.labels.items()}
@@ -65,6 +80,7 @@ def open_source(
     fast_decode: bool,
     bad_files: BadFiles,
     progress: bool,
+    service: str | None = None,
 ) -> Source:
     """Decode what is to be cached and return the source; options are those of `make_dataset`.
 
@@ -80,6 +96,9 @@ def open_source(
         raise InputError("cache='disk' needs cache_dir, the folder to keep the images in")
     if len(manifest) == 0:
         raise InputError("the manifest has no rows to make a dataset of")
+    if service:  # its workers may run in another folder
+        paths = [str(Path(path).absolute()) for path in manifest["path"]]
+        manifest = manifest.assign(path=paths)
     loader = open_loader(
         manifest,
         tasks,
@@ -90,13 +109,19 @@ def open_source(
         seed=seed,
         fast_decode=fast_decode,
     )
-    kept = loader.repeatable and cache != "none"
-    if kept:
+    served = ServedRows(loader, service) if service else None
+    labels = label_tables(manifest, tasks, depths)
+    if loader.repeatable and cache != "none":
         folder = Path(cache_dir) if cache == "disk" else None
-        fetch, rows = cached(loader, folder, bad_files, progress)
-    else:
-        fetch, rows = streamed(loader, bad_files), np.arange(len(manifest))
-    return Source(rows, kept, loader.shape, fetch, label_tables(manifest, tasks, depths))
+        batches = served and served.epochs(DECODE_BATCH)(0)
+        fetch, rows = cached(loader, folder, bad_files, progress, batches)
+        return Source(rows, True, loader.shape, fetch, labels)
+    keep = without_bad(loader, bad_files)
+
+    def fetch(index, epoch):
+        return keep(index, *loader(index, epoch))
+
+    return Source(np.arange(len(manifest)), False, loader.shape, fetch, labels, served, keep)
 
 
 def open_loader(
@@ -181,6 +206,7 @@ def epochs_of(
     seed: int,
     first_epoch: int,
     all_good: bool,
+    served: Callable | None = None,
 ) -> tf.data.Dataset:
     """Return the batches of an epoch; with `training` each iteration is the next, shuffled, one.
 
@@ -190,13 +216,14 @@ def epochs_of(
         augmentation: of the low-resolution batches.
         batch_size, training, seed, first_epoch: as in `make_dataset`.
         all_good: whether all rows can be read, so that the number of batches is known.
+        served: epoch -> its batches, where somebody else reads them; in place of `batch_of`.
     """
-    numbers = tf.constant(rows)  # made inside, it would be copied into the graph
+    rows = tf.constant(rows)  # made inside, it would be copied into the graph
 
     def one_epoch(epoch):
-        order = numbers
-        if training:
-            order = tf.random.experimental.stateless_shuffle(order, sample_seed(seed, epoch, 0))
+        if served is not None:
+            return finish(served(epoch), augmentation, seed, epoch)
+        order = epoch_order(rows, training, seed, epoch)
         batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
         batches = batches.map(lambda index: batch_of(index, epoch))
         return finish(batches, augmentation, seed, epoch)

@@ -74,6 +74,8 @@ class TrainConfig(Settings):
         cache_dir: folder of the disk cache, which runs on the same images may share; empty for one
             in the run's folder.
         fast_decode: decode large JPEGs at a reduced scale.
+        data_service: `"host:port"` of a data service whose workers read and degrade the images, see
+            `make_dataset`; results are the same with and without.
         bad_file_budget: fraction of undecodable files at which the run stops.
         tensorboard: also write TensorBoard logs.
     """
@@ -112,6 +114,7 @@ class TrainConfig(Settings):
     cache: str = "memory"
     cache_dir: str = ""
     fast_decode: bool = False
+    data_service: str = ""
     bad_file_budget: float = 0.01
     tensorboard: bool = False
 
@@ -148,6 +151,9 @@ class TrainConfig(Settings):
             self.clip_norm,
             "lazyadam cuts no gradients; use adam or adamw",
         )
+        for name in ("clip", "siamese", "teacher_views"):
+            value = getattr(self, name)
+            require(not (self.data_service and value), name, value, "leave it or data_service out")
         unknown = set(self.heads) - set(self.tasks)
         require(not unknown, "heads", sorted(unknown), f"the tasks are {list(self.tasks)}")
         self._check_teacher()

@@ -148,6 +148,7 @@ def training_dataset(
         "cache": config.cache,
         "cache_dir": cache_dir,
         "fast_decode": config.fast_decode,
+        "service": config.data_service or None,
         "bad_files": bad_files if bad_files is not None else BadFiles(len(rows)),
         "progress": progress,
     }

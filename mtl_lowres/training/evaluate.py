@@ -41,6 +41,7 @@ class Evaluator:
         cache: `"memory"`, `"disk"` (in `cache_dir`) or `"none"`.
         cache_dir: folder of the disk cache.
         fast_decode: decode large JPEGs at a reduced scale.
+        service: address of a data service, see `make_dataset`.
         embeddings: task -> a teacher's embeddings float32 [rows, d], by which those of a task that
             imitates them are measured; a task without them is not.
         bad_files: collects what cannot be decoded.
@@ -62,6 +63,7 @@ class Evaluator:
         cache: str = "memory",
         cache_dir=None,
         fast_decode: bool = False,
+        service: str | None = None,
         embeddings: dict[str, np.ndarray] | None = None,
         bad_files: BadFiles | None = None,
         progress: bool = False,
@@ -77,6 +79,7 @@ class Evaluator:
             "cache": cache,
             "cache_dir": cache_dir,
             "fast_decode": fast_decode,
+            "service": service,
             "bad_files": bad_files,
             "progress": progress,
         }

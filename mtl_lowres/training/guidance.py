@@ -129,6 +129,7 @@ def guided_dataset(
         augment=config.augment or None,
         cache=config.cache,
         fast_decode=config.fast_decode,
+        service=config.data_service or None,
         **options,
     )
 
@@ -164,6 +165,7 @@ def embeddings_of_teacher(
         seed=config.seed,
         cache="none",
         fast_decode=config.fast_decode,
+        service=config.data_service or None,
         bad_files=bad_files,
     )
     answers = batches.map(lambda images, labels, _: (labels[_ROW], teacher.answers(images)))

@@ -126,7 +126,8 @@ def _claim(
     # A setting that is newer than the run had the effect of its default.
     settings = TrainConfig.from_dict(stored["settings"]).to_dict()
     for name, value in config.to_dict().items():
-        if settings[name] != value:
+        # Who reads the images changes no result, and may have moved.
+        if settings[name] != value and name != "data_service":
             raise InputError(
                 f"{run_dir} holds a run with {name}={settings[name]!r}, not {value!r}: choose "
                 "another folder, or remove this one"
@@ -222,6 +223,7 @@ def _evaluator(config, manifest, split, run_dir, teacher, bad_files, progress) -
         cache=config.cache,
         cache_dir=config.cache_dir or run_dir / "cache",
         fast_decode=config.fast_decode,
+        service=config.data_service or None,
         embeddings=embeddings,
         bad_files=bad_files,
         progress=progress,

@@ -12,7 +12,8 @@ from tqdm import tqdm
 from mtl_lowres.data.augment import parse_augment
 from mtl_lowres.data.degrade import sample_seed
 from mtl_lowres.data.kept_arrays import keep_arrays, row_reader
-from mtl_lowres.data.loading import DECODE_BATCH, BadFiles, good_rows
+from mtl_lowres.data.loading import BadFiles
+from mtl_lowres.data.rows import DECODE_BATCH, good_rows
 from mtl_lowres.data.sources import epochs_of, label_tables, open_loader
 from mtl_lowres.data.two_sizes import TwoSizeLoader
 from mtl_lowres.training.config import TrainConfig
