@@ -66,7 +66,7 @@ to be had.
 
 import argparse
 import dataclasses
-import json
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -74,8 +74,8 @@ import numpy as np
 import pandas as pd
 
 import mtl_lowres as mtl
-from mtl_lowres.evaluation import format_mean_std, summarise_seeds
-from mtl_lowres.files import write_json
+from mtl_lowres.evaluation.tables import seed_columns
+from mtl_lowres.files import kept_json
 from mtl_lowres.training.feature_store import FeatureStore
 from mtl_lowres.training.transfer import TransferConfig, fit_transfer
 from mtl_lowres.training.transfer_goals import signed_power
@@ -177,9 +177,8 @@ def measure(
     methods: Mapping[str, TransferConfig],
     seed: int,
     bounds: dict[str, dict],
-    file: Path,
 ) -> dict[str, dict[str, float]]:
-    """Return input of the SVM -> figures on the rows to test on, measured once.
+    """Return input of the SVM -> figures on the rows to test on.
 
     Args:
         store: features of all images.
@@ -188,21 +187,13 @@ def measure(
         methods: name -> settings of a transfer.
         seed: of the transfers and of the SVMs.
         bounds: SVMs on features that are not transferred, which every seed has in common; added to.
-        file: that keeps the figures.
     """
-    if file.exists():
-        return json.loads(file.read_text(encoding="utf-8"))
     stages = {"hr": store.hr, "lr": store.lr[LOWER[side]]}
     last = {name: features[..., -LAST:] for name, features in stages.items()}
     inputs = {name: features[0] for name, features in last.items()}
     inputs["lr, all stages"] = stages["lr"][0]
-    bounds |= fit_svms(
-        {name: inputs[name] for name in inputs.keys() - bounds.keys()},
-        rows,
-        folds=FOLDS,
-        seed=0,
-        progress=True,
-    )
+    new = {name: inputs[name] for name in inputs.keys() - bounds.keys()}
+    bounds |= fit_svms(new, rows, folds=FOLDS, seed=0, progress=True)
     for name, config in methods.items():
         high, low = (stages if config.target_last else last).values()
         config = dataclasses.replace(config, seed=seed)
@@ -212,7 +203,7 @@ def measure(
     transferred = {name: inputs[name] for name in inputs.keys() - bounds.keys()}
     svms = bounds | fit_svms(transferred, rows, folds=FOLDS, seed=seed, progress=True)
     table = next(iter(test_figures(inputs, svms, rows).values()))
-    figures = {
+    return {
         name: {
             "mAP": own["mean_ap_area"],
             "mAP 11 points": own["mean_ap_11_point"],
@@ -221,16 +212,10 @@ def measure(
         }
         for name, own in table.items()
     }
-    write_json(file, figures)
-    return figures
 
 
 def table_of(
-    options,
-    store: FeatureStore,
-    tasks: tuple[str, ...],
-    methods: Mapping[str, TransferConfig],
-    sides,
+    options, store: FeatureStore, tasks: tuple[str, ...], methods: Mapping[str, TransferConfig]
 ) -> pd.DataFrame:
     """Return one line a side and input, means over the seeds."""
     lines = []
@@ -238,20 +223,20 @@ def table_of(
     if options.table == "ablation":
         # Settings are compared on images that the final figures do not know.
         rows = hold_out(rows)
-    for side in sides:
+    for side in options.sides:
         runs, bounds = [], {}
         for seed in range(options.seeds):
             file = options.out / "figures" / f"{options.table}-{side}-{seed}.json"
-            runs.append(measure(store, rows, side, methods, seed, bounds, file))
+            make = functools.partial(measure, store, rows, side, methods, seed, bounds)
+            runs.append(kept_json(file, make))
         for name in runs[0]:
-            figures = summarise_seeds([run[name] for run in runs])
-            columns = {column: format_mean_std(value, 3) for column, value in figures.items()}
+            columns = seed_columns([run[name] for run in runs], 3)
             lines.append({"pixels": side, "input of the SVM": name, **columns})
     return pd.DataFrame(lines)
 
 
 def grid_table(
-    options, store: FeatureStore, tasks: tuple[str, ...], config: TransferConfig, side: int
+    options, store: FeatureStore, tasks: tuple[str, ...], config: TransferConfig
 ) -> pd.DataFrame:
     """Measure the published grid of widths and write its heat map."""
     configs = [
@@ -259,7 +244,7 @@ def grid_table(
         for fc2 in (CLUSTERS[:2] if options.quick else CLUSTERS)
         for fc1 in (WIDTHS[:2] if options.quick else WIDTHS)
     ]
-    measurement = Measurement(tasks, LOWER[side])
+    measurement = Measurement(tasks, LOWER[options.sides[0]])
     last = {recipe: features[..., -LAST:] for recipe, features in store.lr.items()}
     store = dataclasses.replace(store, hr=store.hr[..., -LAST:], lr=last)
     result = run_grid(store, configs, measurement, options.out / "grid", progress=True)
@@ -270,51 +255,41 @@ def grid_table(
 def main():
     """Run one table and print it beside the published figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", help="folder of the scenes: train and test, a folder a class")
-    parser.add_argument("--voc", help="VOCdevkit with VOC2007, trainval and test")
+    images = parser.add_mutually_exclusive_group(required=True)
+    images.add_argument("--data", help="folder of the scenes: train and test, a folder a class")
+    images.add_argument("--voc", help="VOCdevkit with VOC2007, trainval and test")
     parser.add_argument("--weights", required=True, help="folder of imagenet_keras_layout.npz")
     parser.add_argument("--table", choices=["main", "grid", "ablation"], default="main")
-    parser.add_argument("--sides", default="32,16,8", help="pixels; all but main read the first")
+    sides = {"type": int, "nargs": "+", "choices": list(LOWER), "default": list(LOWER)}
+    parser.add_argument("--sides", **sides, help="pixels; all but main read the first")
     parser.add_argument("--views", type=int, default=1, help="of each image, the plain one too")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", default="runs/feature_transfer", type=Path)
     parser.add_argument("--quick", action="store_true", help="a tenth of the images, one seed")
     options = parser.parse_args()
     options.weights = str(Path(options.weights).resolve())
-    sides = read_sides(options.sides)
     methods = ABLATION if options.table == "ablation" else METHODS
+    if options.table != "main":
+        options.sides = options.sides[:1]
     if options.quick:
-        options.out, options.seeds, options.views, sides = options.out / "quick", 1, 1, [16]
+        options.out, options.sides = options.out / "quick", [16]
+        options.seeds = options.views = 1
         methods = {
             name: dataclasses.replace(config, fc1=64, fc2=20, epochs=2)
             for name, config in methods.items()
         }
 
-    if not (options.voc or options.data):
-        raise mtl.InputError("no images: give --voc VOCdevkit or --data FOLDER")
     manifest, tasks = read_images(options)
     # All sides, so that one store serves every --sides.
-    store = make_store(options, manifest, sides if options.quick else list(LOWER))
+    store = make_store(options, manifest, options.sides if options.quick else list(LOWER))
     if options.table == "grid":
-        table = grid_table(options, store, tasks, methods["published"], sides[0])
+        table = grid_table(options, store, tasks, methods["published"])
     else:
-        sides = sides[:1] if options.table == "ablation" else sides
-        table = table_of(options, store, tasks, methods, sides)
+        table = table_of(options, store, tasks, methods)
     options.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(options.out / f"{options.table}.csv", index=False)
     print(table.to_string(index=False))
     print(PUBLISHED)
-
-
-def read_sides(text: str) -> list[int]:
-    """Return the sides that a list such as `32,16` names."""
-    try:
-        sides = [int(part) for part in text.split(",")]
-    except ValueError:
-        sides = []
-    if not sides or not set(sides) <= set(LOWER):
-        raise mtl.InputError(f"--sides {text!r} cannot be used: name some of 32,16,8")
-    return sides
 
 
 if __name__ == "__main__":

@@ -64,7 +64,6 @@ averaging the teacher's answers over views (0.859). More views than four are the
 
 import argparse
 import functools
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -72,9 +71,9 @@ import numpy as np
 import pandas as pd
 
 import mtl_lowres as mtl
-from mtl_lowres.evaluation.classification import format_mean_std, summarise_seeds
 from mtl_lowres.evaluation.sweep import probe_recipe
-from mtl_lowres.files import write_json
+from mtl_lowres.evaluation.tables import seed_columns
+from mtl_lowres.files import kept_json
 from mtl_lowres.training.config import TrainConfig
 from mtl_lowres.training.embed import embed
 from mtl_lowres.training.run import train
@@ -102,16 +101,11 @@ LIGHT = GUIDED | {
     "cache": "disk",
     "batch_size": 64,
 }
+LIGHT_16 = LIGHT | {"degrade": "area(16)", "learning_rate": 3e-3}
 # Network -> trunk (that takes the weights of the face network) and settings.
 NETWORKS = {
-    "guided, 16 px": (
-        "facelet",
-        LIGHT | {"degrade": "area(16)", "learning_rate": 3e-3, "epochs": 16},
-    ),
-    "guided, 16 px, 28 epochs": (
-        "facelet",
-        LIGHT | {"degrade": "area(16)", "learning_rate": 3e-3, "epochs": 28},
-    ),
+    "guided, 16 px": ("facelet", LIGHT_16 | {"epochs": 16}),
+    "guided, 16 px, 28 epochs": ("facelet", LIGHT_16 | {"epochs": 28}),
     "guided, 8 px": (
         "facelet",
         LIGHT | {"degrade": "area(8)|bicubic(16)", "learning_rate": 2e-3, "epochs": 6},
@@ -187,14 +181,10 @@ def make_teacher(options) -> Path:
     return folder
 
 
-def folder_of(name: str) -> str:
-    """Return the folder of a network's runs: guided-16px of "guided, 16 px"."""
-    return name.replace(", ", "-").replace(" ", "")
-
-
 def train_network(options, name: str, half: str, seed: int) -> Path:
     """Train one of `NETWORKS` and return its run folder."""
-    run_dir = options.out / folder_of(name) / f"{half}-seed-{seed}"
+    folder = name.replace(", ", "-").replace(" ", "")  # guided-16px of "guided, 16 px"
+    run_dir = options.out / folder / f"{half}-seed-{seed}"
     trunk, settings = NETWORKS[name]
     settings = settings | {"trunk": f"{trunk}(weights={options.faces!r})", "seed": seed}
     guided = name.startswith("guided")
@@ -209,21 +199,14 @@ def train_network(options, name: str, half: str, seed: int) -> Path:
     return run_dir
 
 
-def figures_at(
-    options, key: str, runs: Mapping[str, Path], pairs: pd.DataFrame, recipe: str
-) -> dict[str, float]:
-    """Return the accuracies of a network's halves on images of a recipe, measured once.
+def figures_of(runs: Mapping[str, Path], pairs: pd.DataFrame, recipe: str) -> dict[str, float]:
+    """Return the accuracies of a network's halves on images of a recipe.
 
     Args:
-        options: of the command line.
-        key: names the network, its seed and the probe.
         runs: half -> run that is tested on it; one half may be missing.
         pairs: View 2.
         recipe: makes what the network sees.
     """
-    file = options.out / "figures" / f"{key}.json"
-    if file.exists():
-        return json.loads(file.read_text(encoding="utf-8"))
     folds = [HALVES[half] for half in runs]
     pairs = pairs[pairs["fold"].isin(sum(folds, ()))].reset_index(drop=True)
     rows, embeddings = [], []
@@ -236,15 +219,13 @@ def figures_at(
     halves = [np.split(vectors, 2, axis=1) for vectors in embeddings]
     cosine = measure(embeddings, pairs)
     learned = measure([(a + b) / 2 for a, b in halves], pairs, metric="joint_bayes")
-    figures = {
+    return {
         "cosine accuracy": _accuracy(cosine),
         "auc": cosine["auc"],
         "eer": cosine["eer"],
         "tar@far=1e-2": cosine["tar@far=1e-2"],
         "joint Bayes accuracy": _accuracy(learned),
     }
-    write_json(file, figures)
-    return figures
 
 
 def _accuracy(figures: dict) -> float:
@@ -269,16 +250,13 @@ def table_of(
         own, size = model.description["degrade"], model.description["input_shape"][:2]
         for probe in probes or ([FULL, *NATIVE] if FULL in size else [None]):
             recipe = probe_recipe(probe, "area", own, size) if probe else own
-            key = f"{name}/{probe or 'own'}"
-            figures = [
-                figures_at(options, f"{key}/{'-'.join(runs)}-{seed}", runs, pairs, recipe)
-                for seed, runs in enumerate(seeds)
-            ]
-            columns = {
-                column: format_mean_std(value, 3)
-                for column, value in summarise_seeds(figures).items()
-            }
-            lines.append({"network": name, "pixels": probe or "own", **columns})
+            figures = []
+            for seed, runs in enumerate(seeds):
+                file = f"figures/{name}/{probe or 'own'}/{'-'.join(runs)}-{seed}.json"
+                measure = functools.partial(figures_of, runs, pairs, recipe)
+                figures.append(kept_json(options.out / file, measure))
+            row = {"network": name, "pixels": probe or "own", **seed_columns(figures, 3)}
+            lines.append(row)
     return pd.DataFrame(lines)
 
 
@@ -289,27 +267,21 @@ def main():
     parser.add_argument("--utkface", required=True, help="folder of UTKFace with landmarks.csv")
     parser.add_argument("--faces", required=True, help="folder of face_embedding_uint8.npz")
     parser.add_argument("--table", choices=["students", "probes"], default="students")
-    parser.add_argument("--networks", help="some of the students' names, separated by semicolons")
-    parser.add_argument("--halves", default="a,b", help="a tests folds 1 to 5, b folds 6 to 10")
+    parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
+    halves = {"choices": list(HALVES), "default": list(HALVES)}
+    parser.add_argument("--halves", nargs="+", **halves, help="that test folds 1 to 5, 6 to 10")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", default="runs/sphereface_lr_lfw", type=Path)
     parser.add_argument("--quick", action="store_true", help="one epoch, one seed, half a")
     options = parser.parse_args()
     options.faces = str(Path(options.faces).resolve())
     if options.quick:
-        options.out, options.halves, options.seeds = options.out / "quick", "a", 1
+        options.out, options.halves, options.seeds = options.out / "quick", ["a"], 1
 
-    halves = options.halves.split(",")
-    names = options.networks.split(";") if options.networks else list(NETWORKS)
-    unknown = [name for name in names if name not in NETWORKS]
-    if unknown or not set(halves) <= set(HALVES):
-        raise mtl.InputError(
-            f"{unknown or halves} cannot be used: known are {list(NETWORKS)}, halves a,b"
-        )
-    networks = {"teacher": [dict.fromkeys(halves, make_teacher(options))]}
-    for name in names:
+    networks = {"teacher": [dict.fromkeys(options.halves, make_teacher(options))]}
+    for name in options.networks:
         networks[name] = [
-            {half: train_network(options, name, half, seed) for half in halves}
+            {half: train_network(options, name, half, seed) for half in options.halves}
             for seed in range(options.seeds)
         ]
     pairs = mtl.read_dataset("lfw", options.lfw, pairs=True, aligned=aligned(options))

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,20 @@ def write_json(path: str | Path, value: Any) -> None:
     with replacing(path) as temporary:
         text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def kept_json(path: str | Path, make: Callable[[], Any]) -> Any:
+    """Return what a JSON file holds; where it is missing, `make` gives it and it is written first.
+
+    For what takes long to measure and is asked for again, such as by a run that was interrupted.
+
+    Example:
+        >>> figures = kept_json("figures/16-pixels.json", lambda: measure(16))  # doctest: +SKIP
+    """
+    path = Path(path)
+    if not path.exists():
+        write_json(path, make())
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def refuse_other_folder(folder: Path, own_files: set[str], what: str) -> None:

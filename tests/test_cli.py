@@ -148,6 +148,38 @@ def test_errors_are_one_line(arguments, message, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message", "command"),
+    [
+        (["trian"], "no such command 'trian'. (Did you mean one of: 'train'", ""),
+        (["--verison"], "no such option '--verison'. Did you mean '--version'?", ""),
+        (
+            ["train", "--epohcs", "3"],
+            "no such option '--epohcs'. (Did you mean one of: '--epochs'",
+            "train",
+        ),
+        (["train", "--epochs", "x"], "'--epochs': 'x' is not a valid integer.", "train"),
+        (["train", "--out"], "option '--out' requires an argument.", "train"),
+        (["train"], "missing option '--out'.", "train"),
+        (["export", "a"], "missing argument 'DIRECTORY'.", "export"),
+        (["export", "a", "b", "c"], "got unexpected extra argument (c)", "export"),
+        (["list", "trunsk"], "'trunsk' is not one of 'trunks'", "list"),
+    ],
+)
+def test_wrong_usage_is_one_line_that_names_the_help(arguments, message, command):
+    done = _run(*arguments)
+    assert done.exit_code == 2 and not done.stdout
+    (line,) = done.stderr.strip().splitlines()
+    help_of = f"mtl-lowres {command}".strip()
+    assert line.startswith("mtl-lowres: ") and line.endswith(f" See '{help_of} --help'.")
+    assert message in line
+
+
+def test_no_command_is_answered_with_the_help():
+    done = _run()
+    assert done.output.startswith("Usage: mtl-lowres [OPTIONS] COMMAND") and "train" in done.output
+
+
 def test_unusable_train_options_are_named(manifest_csv, tmp_path):
     for option, value in [("--trunk", "lowmet"), ("--degrade", "aera(16)"), ("--optimizer", "x")]:
         done = _run("train", "--manifest", manifest_csv, "--out", tmp_path / "r", option, value)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mtl_lowres.files import replacing, write_json
+from mtl_lowres.files import kept_json, replacing, write_json
 
 
 def test_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path):
@@ -27,3 +27,18 @@ def test_not_a_number_is_no_json(tmp_path):
     with pytest.raises(ValueError):
         write_json(tmp_path / "a.json", {"f1": float("nan")})
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_kept_is_made_once(tmp_path):
+    path, made = tmp_path / "größe" / "a.json", []
+
+    def make():
+        made.append(1)
+        return {"f1": [0.5, None]}
+
+    assert kept_json(path, make) == kept_json(path, make) == {"f1": [0.5, None]}
+    assert len(made) == 1
+    path.unlink()
+    with pytest.raises(ValueError):
+        kept_json(path, lambda: float("nan"))
+    assert not path.exists()

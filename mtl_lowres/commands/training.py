@@ -88,6 +88,7 @@ from mtl_lowres.errors import InputError
 @click.option(
     "--fast-decode", is_flag=True, default=None, help="Decode large JPEGs at reduced scale."
 )
+@click.option("--data-service", metavar="HOST:PORT", help="Read through `mtl-lowres data-service`.")
 @click.option(
     "--bad-file-budget", type=float, help="Tolerated share of bad files.  [default: 0.01]"
 )
@@ -165,13 +166,14 @@ def evaluate(run, dataset, data, reader_options, manifest_csv, split, degrade, v
     An embedding is measured by the rank-1 identification of the column subject, with one view.
     """
     from mtl_lowres.data.loading import BadFiles
+    from mtl_lowres.input_recipe import input_recipe
     from mtl_lowres.model import load_model
-    from mtl_lowres.training.embed import checked_degrade, identify
+    from mtl_lowres.training.embed import identify
     from mtl_lowres.training.evaluate import Evaluator
 
     model = load_model(run)
     if degrade:
-        checked_degrade(model, degrade)
+        input_recipe(model.description, degrade)
     manifest, _ = read_rows(dataset, data, manifest_csv, reader_options)
     manifest = rows_of_split(manifest, split)
     bad_files = BadFiles(len(manifest))

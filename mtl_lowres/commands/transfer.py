@@ -121,6 +121,12 @@ def _print_figures(figures: dict) -> None:
             share = own["gap_closed"].get("mean_ap_area")
             gap = "" if share is None else f"   gap closed {share:.1%}"
             click.echo(f"  {name:18}{'   '.join(shown)}{gap}")
+        high, low = (inputs[name]["mean_ap_area"] for name in ("hr", "lr"))
+        if None not in (high, low) and inputs["hr"]["gap_closed"]["mean_ap_area"] is None:
+            click.echo(
+                f"  no gap to close: the mean AP of hr, {high:.4f}, is not above that of lr, "
+                f"{low:.4f}, by more than chance on {inputs['hr']['n']} rows"
+            )
 
 
 def _print_grid(result: dict) -> None:

@@ -2,9 +2,10 @@
 
 Every operation draws anew for each image of the batch, and once for all frames of a clip. The
 geometric ones are composed, in the order written, into one warp that repeats the border, so that
-an image is interpolated once (bilinearly, or not at all with `nearest`); the others follow on the
-result, in the order written; `mixup` comes last, and `blend` before the degradation. Lengths are
-in pixels of the image that is changed: the low-resolution one, or with `at="hr"` its source.
+an image is interpolated once (bilinearly, or not at all with `nearest`); where they only mirror,
+pixels change places instead. The others follow on the result, in the order written; `mixup` comes
+last, and `blend` before the degradation. Lengths are in pixels of the image that is changed: the
+low-resolution one, or with `at="hr"` its source.
 
 Of clips with optical flow the warp turns, mirrors and scales the vectors too, and changes of values
 leave them alone.
@@ -15,7 +16,8 @@ import functools
 
 import tensorflow as tf
 
-from mtl_lowres.data.augmentations import Blend, Mix, PixelChange, Sampling, Warp
+from mtl_lowres.data.augmentations import PixelChange, Sampling, Warp
+from mtl_lowres.data.mixtures import Blend, Mix
 from mtl_lowres.data.recipe import Call, build_call, format_calls, parse_calls
 from mtl_lowres.errors import InputError
 from mtl_lowres.registry import AUGMENTATIONS
@@ -77,7 +79,10 @@ class Augmentation:
     def _clips(self, clips: tf.Tensor, steps: list[Step], seed: tf.Tensor) -> tf.Tensor:
         warps = [step for step in steps if isinstance(step.operation, Warp)]
         changes = [step for step in steps if isinstance(step.operation, PixelChange)]
-        if warps:
+        if all(step.operation.mirror for step in warps):
+            for step in warps:
+                clips = step.operation.mirror(clips, step.own_seed(seed))
+        else:
             samplings = [s.operation for s in steps if isinstance(s.operation, Sampling)]
             interpolation = samplings[-1].interpolation if samplings else "BILINEAR"
             clips = _warp(clips, warps, seed, interpolation)

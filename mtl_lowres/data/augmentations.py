@@ -1,8 +1,7 @@
-"""The operations of augmentations: geometric changes, changes of values, mixtures of images.
+"""The operations of augmentations that change one image: its geometry or its values.
 
-A factory per operation checks the arguments of the text and returns a `Warp`, `PixelChange`,
-`Blend` or `Mix`, which draw anew for each clip of a batch (an image is a clip of one frame), or a
-`Sampling`.
+A factory per operation checks the arguments of the text and returns a `Warp` or `PixelChange`,
+which draws anew for each clip of a batch (an image is a clip of one frame), or a `Sampling`.
 """
 
 import dataclasses
@@ -11,6 +10,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from mtl_lowres.data.mirror import mirror_images
 from mtl_lowres.data.recipe import require_flag, require_integer, require_number
 from mtl_lowres.errors import InputError
 from mtl_lowres.registry import AUGMENTATIONS
@@ -22,11 +22,13 @@ class Warp:
 
     `matrices(size, seed) -> float32 [size, 3, 3]`, for a batch of `size` clips, leads from
     (x, y, 1) in the result to the source, in pixels from the centre of the image. It may be of
-    `square_only` images.
+    `square_only` images. Where no pixel is interpolated, `mirror(clips [n, t, h, w, c], seed) ->
+    clips` does the same, with the same draws, at a fraction of the cost.
     """
 
     matrices: Callable
     square_only: bool = False
+    mirror: Callable | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,24 +43,6 @@ class PixelChange:
     """A change of values: `apply(clips [n, t, h, w, c], seed int32 [2]) -> clips`."""
 
     apply: Callable
-
-
-@dataclasses.dataclass(frozen=True)
-class Mix:
-    """A mixture of pairs of images: `shares(size, seed) -> float32 [size]` of the first image."""
-
-    shares: Callable
-
-
-@dataclasses.dataclass(frozen=True)
-class Blend:
-    """A mixture of the images of two rows, for which no label holds but a teacher's answer.
-
-    `draw(seed int32 [2], rows) -> (share float32 [], partner int32 [])` of one row: the share of
-    its own image, 1 where it is left alone, and the row that it is mixed with.
-    """
-
-    draw: Callable
 
 
 def _matrices(size: tf.Tensor, a=1.0, b=0.0, x=0.0, c=0.0, d=1.0, y=0.0) -> tf.Tensor:
@@ -83,13 +67,21 @@ def flip(p: float = 0.5, axis: str = "horizontal") -> Warp:
     p = require_number("p", p, 0, 1)
     if axis not in ("horizontal", "vertical"):
         raise InputError(f'axis must be "horizontal" or "vertical", got {axis!r}')
-    entry = "a" if axis == "horizontal" else "d"
+    vertical = axis == "vertical"
+
+    def drawn(size, seed):
+        return tf.random.stateless_uniform([size], seed) < p
 
     def matrices(size, seed):
-        flipped = tf.random.stateless_uniform([size], seed) < p
-        return _matrices(size, **{entry: tf.where(flipped, -1.0, 1.0)})
+        signs = tf.where(drawn(size, seed), -1.0, 1.0)
+        return _matrices(size, **{"d" if vertical else "a": signs})
 
-    return Warp(matrices)
+    def mirror(clips, seed):
+        chosen, mirrored = drawn(tf.shape(clips)[0], seed), mirror_images(clips, vertical)
+        # It copies whole clips; tf.where would ask for each value, which takes thrice as long.
+        return tf.raw_ops.Select(condition=chosen, x=mirrored, y=clips)
+
+    return Warp(matrices, mirror=mirror)
 
 
 @AUGMENTATIONS.register("turn")
@@ -261,39 +253,3 @@ def cutout(side: int) -> PixelChange:
         return tf.where(rows & columns, tf.reduce_mean(clips, [2, 3], keepdims=True), clips)
 
     return PixelChange(apply)
-
-
-@AUGMENTATIONS.register("mixup")
-def mixup(alpha: float) -> Mix:
-    """Mix pairs of images in shares from Beta(`alpha`, `alpha`) (Zhang et al. 2018, equation 1).
-
-    One share is drawn a pair, where their program draws one a batch.
-    """
-    alpha = require_number("alpha", alpha, 0.01)
-
-    def shares(size, seed):
-        # In float64 the two draws of a small alpha do not both underflow to 0.
-        draws = tf.random.stateless_gamma([2, size], seed, alpha, dtype=tf.float64)
-        return tf.cast(draws[0] / (draws[0] + draws[1]), tf.float32)
-
-    return Mix(shares)
-
-
-@AUGMENTATIONS.register("blend")
-def blend(probability: float, least: float = 0.3) -> Blend:
-    """Mix an image with that of another row, with `probability`, before it is degraded.
-
-    The share of either is even in [`least`, 1 - `least`]. Labels are left alone, so that it is for
-    tasks alone that learn from a teacher, who is asked about the mixture.
-    """
-    probability = require_number("probability", probability, 0, 1)
-    least = require_number("least", least, 0, 0.5)
-
-    def draw(seed, rows):
-        chance, share, partner = tf.unstack(tf.random.split(seed, 3))
-        own = tf.random.stateless_uniform([], share, least, 1.0 - least)
-        chosen = tf.random.stateless_uniform([], chance) < probability
-        other = tf.random.stateless_uniform([], partner, 0, rows, tf.int32)
-        return tf.where(chosen, own, 1.0), other
-
-    return Blend(draw)

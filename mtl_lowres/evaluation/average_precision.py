@@ -16,6 +16,8 @@ from mtl_lowres.evaluation.classification import UNLABELLED, classification_metr
 
 Method = Literal["area", "11_point"]
 METHODS = ("area", "11_point")
+# Of the test samples, which tell a gap from chance.
+_RESAMPLES = 100
 
 
 def average_precision(
@@ -141,7 +143,9 @@ def compare_inputs(
 
     Returns:
         Input -> what `retrieval_figures` gives, and `gap_closed`: metric -> share of the gap from
-        `lr` to `hr` that this input closes.
+        `lr` to `hr` that this input closes; None where there is none. Nor is there any where the
+        mean average precision (area) of `hr` is above that of `lr` by less than twice the standard
+        error of the difference, by bootstrap over the samples: shares of it would be chance.
 
     Raises:
         InputError: if `hr` or `lr` is not there, or `retrieval_figures` refuses one.
@@ -155,8 +159,12 @@ def compare_inputs(
     figures = {name: retrieval_figures(own, labels, class_names) for name, own in scores.items()}
     low, high = figures["lr"], figures["hr"]
     metrics = [name for name, value in high.items() if isinstance(value, float)]
+    certain = _is_above(*(_checked(scores[name], labels) for name in ("hr", "lr")))
     gaps = {
-        name: {metric: gap_closed(own[metric], low[metric], high[metric]) for metric in metrics}
+        name: {
+            metric: gap_closed(own[metric], low[metric], high[metric]) if certain else None
+            for metric in metrics
+        }
         for name, own in figures.items()
     }
     return {name: {**own, "gap_closed": gaps[name]} for name, own in figures.items()}
@@ -170,6 +178,23 @@ def gap_closed(value: float, low: float, high: float) -> float | None:
         0.173
     """
     return (value - low) / (high - low) if high > low else None
+
+
+def _is_above(*both: tuple[np.ndarray, np.ndarray]) -> bool:
+    """Return whether the first of two scores, each with its relevance, is better beyond chance."""
+    random = np.random.default_rng(0)
+    samples = len(both[0][0])
+    differences = []
+    for rows in [np.arange(samples), *random.integers(0, samples, (_RESAMPLES, samples))]:
+        first, second = (_mean_area(scores[rows], relevance[rows]) for scores, relevance in both)
+        if first is not None:  # a resample may be without any class
+            differences.append(first - second)
+    return bool(differences) and differences[0] > 2 * np.std(differences[1:])
+
+
+def _mean_area(scores: np.ndarray, relevance: np.ndarray) -> float | None:
+    columns = zip(scores.T, relevance.T, strict=True)
+    return _mean([_average(*_known(*column), "area") for column in columns])
 
 
 def _average(scores: np.ndarray, relevant: np.ndarray, method: Method) -> float | None:

@@ -1,8 +1,10 @@
-"""Figures as a plain-text table for the terminal."""
+"""Figures as text: a table for the terminal, and the cells of one."""
+
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from mtl_lowres.evaluation.classification import format_mean_std
+from mtl_lowres.evaluation.classification import format_mean_std, summarise_seeds
 
 _METRICS = (
     "macro_f1",
@@ -32,6 +34,20 @@ def figures_table(result: dict) -> str:
     if not rows:
         return "no held-out rows: nothing measured (give rows the split val or test)"
     return pd.DataFrame(rows).to_string(index=False, na_rep="")
+
+
+def seed_columns(runs: Sequence[Mapping], digits: int = 4) -> dict[str, str]:
+    """Return the mean ± deviation of every figure over runs that differ in the seed, as text.
+
+    Args:
+        runs: see `summarise_seeds`.
+        digits: behind the point.
+
+    Example:
+        >>> seed_columns([{"macro_f1": 0.9}, {"macro_f1": 0.8}], 2)
+        {'macro_f1': '0.85 ± 0.07 (n=2)'}
+    """
+    return {name: format_mean_std(value, digits) for name, value in summarise_seeds(runs).items()}
 
 
 def _cell(value: dict | float | None) -> str:

@@ -169,7 +169,8 @@ def write_transfer_report(
         sections.notice(
             "Linear SVMs on several inputs, measured on the test rows. The network that transfers "
             "features was trained without any label. Gap closed: how far an input comes from the "
-            "features of low-resolution images (lr, 0 %) to those of the originals (hr, 100 %)."
+            "features of low-resolution images (lr, 0 %) to those of the originals (hr, 100 %); "
+            "– where the two differ by no more than chance."
         ),
         *(_task_section(name, inputs) for name, inputs in figures.items()),
         _grid_section(grid),

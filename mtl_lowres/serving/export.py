@@ -8,6 +8,7 @@ from mtl_lowres.data.decode import MAX_PIXELS
 from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.errors import InputError
 from mtl_lowres.files import replacing, write_json
+from mtl_lowres.input_recipe import input_recipe
 from mtl_lowres.model import MultiTaskModel
 from mtl_lowres.serving.answers import task_labels
 from mtl_lowres.serving.batches import blank_where_bad, for_any_batch
@@ -19,6 +20,7 @@ from mtl_lowres.serving.embedding import (
     verify_function,
 )
 from mtl_lowres.serving.encoded import EncodedFiles, flow_of, why_not_encoded
+from mtl_lowres.serving.loop_free import without_short_loops
 from mtl_lowres.serving.model_card import model_card
 from mtl_lowres.serving.server_files import write_server_files
 from mtl_lowres.serving.warmup import warmup_requests, write_warmup
@@ -64,7 +66,9 @@ def export(
     `<task>_embedding` float32 [n, d]. `labels.json` beside the SavedModel names classes, recipe,
     sizes and the calibration. `assets.extra/tf_serving_warmup_requests` has the server answer each
     signature once before it calls the version ready. Nothing in it needs this package. A random
-    recipe draws by the item's place in the request, and once for all frames of a clip.
+    recipe draws by the item's place in the request, and once for all frames of a clip. Recurrent
+    layers of few steps are written out, which changes no answer and saves time (see
+    `mtl_lowres.serving.loop_free`).
 
     Probabilities are at the model's calibrated temperature, if it has one: of encoded items that
     which holds for the shorter side of the image (of a clip, of its first frame), of float ones
@@ -106,7 +110,7 @@ def export(
     # Before the long way through the graphs, so that what cannot be used is told at once.
     version_dir = _next_version(Path(out_dir))
     card = model_card(model, run, files.recipe.text if files else None)
-    module = _Served(model, files)
+    module = _Served(without_short_loops(model), files)
     with replacing(version_dir) as temporary:
         tf.saved_model.save(module, str(temporary), signatures=module.functions)
         write_json(temporary / "labels.json", _labels(model, files, left_out))
@@ -120,16 +124,8 @@ def export(
 
 def _encoded_files(model: MultiTaskModel, degrade: str | None, max_pixels: int) -> EncodedFiles:
     """Return what reads encoded files for a model."""
-    text = degrade or model.description.get("degrade")
-    if not text:
-        raise InputError("the model knows no degradation recipe: name one, such as 'area(16)'")
-    recipe = parse_recipe(text)
+    recipe = parse_recipe(input_recipe(model.description, degrade))
     shape = tuple(model.description["input_shape"])
-    if recipe.output_size(None, None) != shape[-3:-1]:
-        raise InputError(
-            f"the recipe {recipe.text!r} gives images of {recipe.output_size(None, None)}, but the "
-            f"network takes {shape[-3:-1]}"
-        )
     return EncodedFiles(recipe, shape, flow_of(model.description), max_pixels)
 
 

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.data.sources import open_loader
-from mtl_lowres.errors import InputError
+from mtl_lowres.input_recipe import input_recipe
 from mtl_lowres.serving.calibrated import shorter_side
 
 IMAGES_A_BATCH, CLIPS_A_BATCH = 64, 8
@@ -70,7 +69,7 @@ def read_rows(
     loader = open_loader(
         manifest,
         (),
-        degrade=known_recipe(model, degrade),
+        degrade=input_recipe(model.description, degrade),
         hr=None,
         clip=known_clip(model),
         augmentation=None,
@@ -100,27 +99,6 @@ def _parts(manifest: pd.DataFrame) -> list[dict]:
     return [
         {name: end for name, end in zip(ends, row, strict=True) if end is not None} for row in rows
     ]
-
-
-def known_recipe(model: Described, degrade: str | None) -> str | None:
-    """Return the recipe for files: `degrade`, or the model's own.
-
-    Raises:
-        InputError: if there is neither, or `degrade` makes images of another size.
-    """
-    text = degrade or model.description["degrade"]
-    shape = tuple(model.description["input_shape"])
-    if len(shape) < 3:  # stored features are not degraded
-        return text
-    if not text:
-        raise InputError("the model knows no degradation recipe: name one, such as 'area(16)'")
-    size = parse_recipe(text).output_size(None, None)
-    if None not in size and size != shape[-3:-1]:
-        raise InputError(
-            f"degrade={text!r} gives images of {size}, but the network takes {shape[-3:-1]}: end "
-            "it with that size"
-        )
-    return text
 
 
 def known_clip(model: Described) -> str | None:

@@ -14,7 +14,8 @@ from mtl_lowres.data.flow import clip_flow, encode_flow
 from mtl_lowres.data.frame_stream import stream_frames
 from mtl_lowres.data.units import UnitSequence
 from mtl_lowres.errors import InputError
-from mtl_lowres.serving.files import Batch, Described, batch_size, known_clip, known_recipe
+from mtl_lowres.input_recipe import input_recipe
+from mtl_lowres.serving.files import Batch, Described, batch_size, known_clip
 
 # Floats may leave [0, 1] by a hair after resampling, as in array files.
 SLACK = 1e-3
@@ -115,7 +116,7 @@ class _Preparation:
             )
         if self.sampling and self.sampling.flow and self.sampling.flow.compute is None:
             raise InputError(f"the model reads stored flow ({clip}): give files in a manifest")
-        self._recipe = parse_recipe(known_recipe(model, degrade))
+        self._recipe = parse_recipe(input_recipe(model.description, degrade))
 
     def degraded(self, frames: np.ndarray, number: int) -> np.ndarray:
         """Return low-resolution frames [t, h', w', 3]; `number` draws for a random recipe."""

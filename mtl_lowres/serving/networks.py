@@ -23,6 +23,7 @@ from mtl_lowres.evaluation.calibration import check_calibration
 from mtl_lowres.model import MultiTaskModel, load_model
 from mtl_lowres.serving.answers import served_answers, task_labels
 from mtl_lowres.serving.lite_model import LiteModel
+from mtl_lowres.serving.loop_free import without_short_loops
 
 _SIGNATURE = "serving_default"
 _DESCRIBED = ("input_shape", "degrade", "clip", "tasks")
@@ -43,10 +44,11 @@ class KerasNetwork:
         }
         shape = tuple(made["input_shape"])
         own_side = min(shape[-3:-1])
+        network = without_short_loops(model)
 
         def answer(samples):
             sides = tf.fill(tf.shape(samples)[:1], own_side)
-            return served_answers(model, model(samples, training=False), sides)
+            return served_answers(model, network(samples, training=False), sides)
 
         traced = tf.function(answer, input_signature=[tf.TensorSpec((None, *shape), tf.float32)])
         self._call = _GraphCall(traced.get_concrete_function())

@@ -12,12 +12,12 @@ from mtl_lowres.files import replacing, write_json
 from mtl_lowres.model import MultiTaskModel
 from mtl_lowres.serving.answers import served_answers, task_labels
 from mtl_lowres.serving.lite_model import LiteModel
+from mtl_lowres.serving.loop_free import without_loops
 
 KINDS = ("float32", "float16", "dynamic", "int8")
 # Of the samples given, so many set the ranges of int8; more change them little.
 _MOST_REPRESENTATIVE = 256
 _SIGNATURE = "serving_default"
-_RECURRENT = (tf.keras.layers.RNN, tf.keras.layers.Bidirectional)
 
 
 def export_tflite(
@@ -107,7 +107,7 @@ def _converted(model: MultiTaskModel, shape: tuple, samples: np.ndarray, kinds: 
 
 def _save_for_one(model: MultiTaskModel, shape: tuple, folder: str) -> None:
     """Write a SavedModel of a batch of one, all of whose shapes are known."""
-    network = _without_loops(model)
+    network = without_loops(model)
     module = tf.Module()
     module.network_variables = network.variables
     inputs = tf.TensorSpec((1, *shape), tf.float32, name="inputs")
@@ -116,26 +116,6 @@ def _save_for_one(model: MultiTaskModel, shape: tuple, folder: str) -> None:
         input_signature=[inputs],
     )
     tf.saved_model.save(module, folder, signatures={_SIGNATURE: answer})
-
-
-def _without_loops(model: MultiTaskModel) -> tf.keras.Model:
-    """Return a network of the same layers, but for recurrent ones, which are unrolled copies.
-
-    Keras's GRU and LSTM choose among implementations by a call that crashes the converter.
-    """
-
-    def copy(layer):
-        if not isinstance(layer, _RECURRENT):
-            return layer
-        config = layer.get_config()
-        wrapped = isinstance(layer, tf.keras.layers.Bidirectional)
-        (config["layer"]["config"] if wrapped else config)["unroll"] = True
-        return type(layer).from_config(config)
-
-    network = tf.keras.Model(model.input, dict(model.output))
-    unrolled = tf.keras.models.clone_model(network, clone_function=copy)
-    unrolled.set_weights(network.get_weights())
-    return unrolled
 
 
 def _plain(converter, samples) -> None:

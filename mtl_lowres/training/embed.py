@@ -8,12 +8,12 @@ import pandas as pd
 import tensorflow as tf
 from tqdm import tqdm
 
-from mtl_lowres.data.degrade import parse_recipe
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.mirror import mirror_images
 from mtl_lowres.data.pipeline import make_dataset
 from mtl_lowres.errors import InputError
 from mtl_lowres.evaluation.verification import rank1_identification
+from mtl_lowres.input_recipe import input_recipe
 from mtl_lowres.model import MultiTaskModel
 from mtl_lowres.training.verify import SAMPLE_COLUMNS, check_pairs, pair_table
 
@@ -60,7 +60,7 @@ def embed(
     Example:
         >>> rows, embeddings = embed(model, manifest, "area(16)|bicubic(150)")
     """
-    degrade = checked_degrade(model, degrade)
+    degrade = input_recipe(model.description, degrade)
     sample = manifest.groupby(
         [c for c in SAMPLE_COLUMNS if c in manifest], dropna=False, sort=False
     )
@@ -195,17 +195,3 @@ def _batch_embedder(
         return tf.cast(joined, tf.float32)
 
     return of_batch
-
-
-def checked_degrade(model: MultiTaskModel, degrade: str | None) -> str:
-    """Return the recipe, the model's own by default, if it gives what the model takes."""
-    degrade = degrade or model.description.get("degrade")
-    if degrade is None:
-        raise InputError("the model has no degradation recipe: give degrade")
-    made, wanted = parse_recipe(degrade).output_size(None, None), tuple(model.input.shape[-3:-1])
-    if None not in wanted and made != wanted:
-        raise InputError(
-            f"degrade={degrade!r} gives images of {made}, but the model takes {wanted}: end the "
-            f"recipe with bicubic{wanted}"
-        )
-    return degrade

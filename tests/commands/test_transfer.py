@@ -62,6 +62,20 @@ def test_what_a_run_leaves(store, out):
     assert config["settings"]["assign"] == "pair" and config["measurement"]["degrade"] == LOW
 
 
+def test_a_gap_that_is_none_is_told_in_words(store, out, tmp_path, monkeypatch):
+    """As where images of low resolution are told apart as well: bounds are made to be equal."""
+    monkeypatch.setattr(
+        "mtl_lowres.training.transfer_run._bounds",
+        lambda store, recipe, power: dict.fromkeys(("hr", "lr"), np.array(store.hr[0])),
+    )
+    options = ["--tasks", "posture", "--degrade", LOW, "--no-tsne", "--json", tmp_path / "r.json"]
+    done = _run("transfer", store, tmp_path / "out", *options, *QUICK)
+    assert done.exit_code == 0, done.output
+    assert "no gap to close: the mean AP of hr" in done.output and "gap closed" not in done.output
+    figures = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["figures"]["posture"]
+    assert {share for own in figures.values() for share in own["gap_closed"].values()} == {None}
+
+
 def test_the_model_answers_images_as_the_stored_features_do(store, out, tmp_path):
     """The figures are those of these scores; the SavedModel is given the encoded files."""
     features = open_features(store)

@@ -1,5 +1,7 @@
 """Each operation against values derived with NumPy; drawn amounts are read off from the result."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -41,6 +43,44 @@ def test_vertical_flip_mirrors_top_and_bottom():
     images = noise_images()
     result = augmented('flip(1, axis="vertical")', images)
     np.testing.assert_array_equal(result, images[:, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("text", "axes"),
+    [
+        ("flip(0.4)", [3]),
+        ('flip(0.4, axis="vertical")', [2]),
+        ('flip(0.4)|flip(0.7, axis="vertical")', [3, 2]),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_mirroring_alone_takes_what_the_warp_takes(text, axes, channels):
+    """The same clips are mirrored, with their flow, as by the warp that a shift by 0 asks for.
+
+    Which they are is read off from the first values: a mirrored image begins with another corner.
+    """
+    clips = np.random.default_rng(0).random((32, 2, 5, 6, channels), np.float32)
+    result = augmented(text, clips)
+    np.testing.assert_allclose(result, augmented(f"{text}|shift(0)", clips), atol=1e-6)
+    kinds = set()
+    for before, after in zip(clips, result, strict=True):
+        for used in itertools.product([False, True], repeat=len(axes)):
+            chosen = [axis for axis, use in zip(axes, used, strict=True) if use]
+            if np.array_equal(
+                after[..., 0], np.flip(before, [axis - 1 for axis in chosen])[..., 0]
+            ):
+                kinds.add(used)
+                np.testing.assert_array_equal(after, mirrored(before, chosen))
+    assert len(kinds) == 2 ** len(axes)
+
+
+def mirrored(clip, axes):
+    """Return [t, h, w, c] mirrored along axes of a batch; flow, encoded around 0.5, turns round."""
+    clip = np.flip(clip, [axis - 1 for axis in axes]).copy()
+    for axis, channel in ((3, 3), (2, 4)):
+        if axis in axes and clip.shape[-1] == 5:
+            clip[..., channel] = 1 - clip[..., channel]
+    return clip
 
 
 def test_turn_takes_each_quarter_turn_exactly():

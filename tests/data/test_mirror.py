@@ -21,6 +21,16 @@ def test_what_went_right_goes_left():
     np.testing.assert_allclose(mirror_images(mirrored), clip, atol=1e-7)
 
 
+def test_top_and_bottom():
+    """Flow is encoded with 0.5 for none: 0.75 downwards becomes 0.25; right stays."""
+    images = RNG.random((2, 4, 5, 3), np.float32)
+    np.testing.assert_array_equal(mirror_images(images, vertical=True), images[:, ::-1])
+    clip = RNG.random((2, 3, 4, 6, 5), np.float32)
+    expected = clip[:, :, ::-1].copy()
+    expected[..., 4] = 1 - expected[..., 4]
+    np.testing.assert_array_equal(mirror_images(clip, vertical=True), expected)
+
+
 def test_stored_features_stay():
     units = RNG.random((2, 3, 8), np.float32)
     assert mirror_images(units) is units

@@ -157,6 +157,21 @@ def test_gap_between_the_bounds():
     assert empty["lr"]["mean_ap_area"] is None and empty["lr"]["gap_closed"] == {}
 
 
+@pytest.mark.parametrize(("samples", "there"), [(30, False), (3000, True)])
+def test_a_gap_within_chance_is_none(samples, there):
+    """The upper bound sees half as much again of the class: of few samples that says nothing."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 2, samples)
+    signal = np.stack([1 - labels, labels], axis=1)
+    noise = random.normal(size=(2, samples, 2))
+    scores = {"hr": 1.5 * signal + noise[0], "lr": signal + noise[1], "other": noise[0]}
+    figures = compare_inputs(scores, labels, ["a", "b"])
+    assert figures["hr"]["mean_ap_area"] > figures["lr"]["mean_ap_area"]
+    for name, own in figures.items():
+        assert (own["gap_closed"]["mean_ap_area"] is not None) == there, name
+        assert there or set(own["gap_closed"].values()) == {None}
+
+
 @pytest.mark.parametrize(
     "scores, labels, message",
     [

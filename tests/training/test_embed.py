@@ -25,7 +25,8 @@ def _model(heads=None, degrade=f"area({SIDE})"):
     trunk = tf.keras.Model(image, tf.keras.layers.GlobalAveragePooling2D()(left))
     heads = heads or {"face": Embedding()}
     outputs = {task: head.build(trunk.output, task) for task, head in heads.items()}
-    return MultiTaskModel(image, outputs, trunk, heads, {"degrade": degrade})
+    description = {"input_shape": [SIDE, SIDE, 3], "degrade": degrade}
+    return MultiTaskModel(image, outputs, trunk, heads, description)
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +117,8 @@ def test_where_the_embedding_comes_from(images, decoded):
     ("own", "degrade", "message"),
     [
         (None, None, "no degradation recipe"),
-        ("area(4)", "area(8)", r"gives images of \(8, 8\), but the model takes \(4, 4\)"),
-        ("area(4)", "blur(1)", r"gives images of \(None, None\)"),
+        ("area(4)", "area(8)", r"gives images of \(8, 8\), but the network takes \(4, 4\)"),
+        ("area(4)", "blur(1)", "gives images of any size, but the network takes"),
     ],
 )
 def test_recipes_that_do_not_fit(images, own, degrade, message):
