@@ -11,11 +11,13 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 
-# Rewriting a graph takes longer than running it where every test builds its own small ones. (The
-# notebooks, and whatever else runs in a process of its own, rewrite theirs.)
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+from tests.lean import make_lean
+
+
+def pytest_collection_finish():
+    """Once all modules of tests are imported."""
+    make_lean()
 
 
 def _folder_from_environment(variable: str) -> Path:

@@ -7,10 +7,15 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests import lean
+
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # What a notebook cannot do without, below the folder of the real data.
 NEEDED_DATA = {"mtdnn_utkface": ("utkface", "weights/face_resnet")}
+
+# Run by the kernel before the first cell, to which it leaves no names.
+STARTUP = f"import runpy\nrunpy.run_path({lean.__file__!r})['make_lean']()\ndel runpy\n"
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -33,6 +38,9 @@ def short_mode(path, request, monkeypatch, tmp_path):
         folder = tmp_path / variable.lower()
         folder.mkdir()
         monkeypatch.setenv(variable, str(folder))
+    startup = tmp_path / "ipythondir" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "lean.py").write_text(STARTUP)
 
 
 def test_there_are_notebooks():

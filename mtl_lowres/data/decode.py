@@ -4,17 +4,17 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from mtl_lowres.data import headers
 from mtl_lowres.data.bmp import decode_bmp
+from mtl_lowres.data.inline_map import inline_map
+from mtl_lowres.data.jpeg import REDUCTIONS, choose_reduction, is_plain_jpeg, reduced_jpeg
 from mtl_lowres.data.npy import decode_npy
 from mtl_lowres.data.packed import file_of, read_contents
 
 # 50 million pixels are 600 MB as float32 RGB.
 MAX_PIXELS = 50_000_000
-REDUCTIONS = (1, 2, 4, 8)
 
 
 def decode_image(
@@ -54,20 +54,18 @@ def _decode(contents, max_pixels, most, least_side):
 
 
 def _decode_in_graph(contents, max_pixels, most, least_side):
-    is_plain = headers.is_plain_jpeg(contents)
+    is_plain = is_plain_jpeg(contents)
     shape = tf.cond(
         is_plain,
         lambda: tf.image.extract_jpeg_shape(contents)[:2],
         lambda: tf.zeros([2], tf.int32),
     )
     pixels = tf.reduce_prod(tf.cast(shape, tf.int64))
-    # A plain JPEG, the common case, goes without the checks and turns that others need: an
-    # operation takes a thousandth of the time of decoding, and they are hundreds.
     is_small = (pixels > 0) & (pixels <= max_pixels)
     return tf.switch_case(
-        tf.where(is_small, _reduction(shape, most, least_side), len(REDUCTIONS)),
+        tf.where(is_small, choose_reduction(shape, most, least_side), len(REDUCTIONS)),
         [
-            *(lambda r=ratio: _unit_range(_reduced_jpeg(contents, r)) for ratio in REDUCTIONS),
+            *(lambda r=ratio: _unit_range(reduced_jpeg(contents, r)) for ratio in REDUCTIONS),
             lambda: _decode_any(contents, max_pixels, most, least_side),
         ],
     )
@@ -108,6 +106,7 @@ def tolerant_map(
     output_shape,
     output_dtype: tf.DType = tf.float32,
     parallel_calls: int | None = tf.data.AUTOTUNE,
+    inline: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Apply `function` to every item; an item on which it fails does not fail the others.
 
@@ -121,6 +120,7 @@ def tolerant_map(
         output_dtype: the type of what `function` returns.
         parallel_calls: how many items at a time; `tf.data.AUTOTUNE` is one per core, None is one
             after the other in the calling thread.
+        inline: whether `inline_map` is used, which pays if `function` has no branches and is short.
 
     Returns:
         outputs [n, *output_shape], zeros where the function failed, and ok, bool [n].
@@ -138,13 +138,15 @@ def tolerant_map(
         raise ValueError(f"output_shape must be fully known, not {shape}")
     count = tf.shape(tf.nest.flatten(items)[0], out_type=tf.int64)[0]
 
-    def indexed(index, item):
+    def indexed(index, *item):
+        item = tf.nest.pack_sequence_as(items, item)
         return index, tf.ensure_shape(function(item), shape)
 
     # Not Dataset.enumerate: it rewrites its graph at every call, which takes longer than all the
     # rest for a small batch and writes a line to the log.
-    results = tf.data.Dataset.from_tensor_slices((tf.range(count), items))
-    results = results.map(indexed, num_parallel_calls=parallel_calls)
+    results = tf.data.Dataset.from_tensor_slices((tf.range(count), *tf.nest.flatten(items)))
+    mapped = inline_map if inline else tf.data.Dataset.map
+    results = mapped(results, indexed, parallel_calls)
     results = results.ignore_errors(log_warning=False)
     # A last row that always succeeds, since an empty dataset has no single element.
     spare = tf.data.Dataset.from_tensors((count, tf.zeros(shape, output_dtype)))
@@ -234,20 +236,10 @@ def _decode_jpeg(contents, max_pixels, most, least_side):
     shape = tf.image.extract_jpeg_shape(contents)[:2]
     contents = headers.require_size(contents, shape[0], shape[1], max_pixels)
     image = tf.switch_case(
-        _reduction(shape, most, least_side),
-        [lambda ratio=ratio: _reduced_jpeg(contents, ratio) for ratio in REDUCTIONS],
+        choose_reduction(shape, most, least_side),
+        [lambda ratio=ratio: reduced_jpeg(contents, ratio) for ratio in REDUCTIONS],
     )
     return _unit_range(_oriented(image, headers.find_orientation(contents, headers.EXIF_MARKER)))
-
-
-def _reduction(shape, most, least_side):
-    fitting = tf.reduce_min(shape) >= least_side * np.array(REDUCTIONS[1:], np.int32)
-    return tf.minimum(tf.reduce_sum(tf.cast(fitting, tf.int32)), most)
-
-
-def _reduced_jpeg(contents, ratio):
-    # The accurate transform is what PIL and OpenCV use.
-    return tf.io.decode_jpeg(contents, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE")
 
 
 def _decode_png(contents, max_pixels):

@@ -24,11 +24,6 @@ _VIDEO_STARTS = (
 )
 EXIF_MARKER = b"Exif\0\0"
 _HEADER_BYTES = 64
-# The header of a JPEG without EXIF, colour profile or thumbnail is about 600 bytes, of which JFIF's
-# segment is the first 20; a short comment may follow.
-_PLAIN_JPEG_HEADER, _PLAIN_JPEG_TABLE = 2048, 256
-_JFIF_START = b"\xff\xd8\xff\xe0\0\x10JFIF\0"
-_JPEG_TABLE_MARKER, _JPEG_SCAN_MARKER = b"\xff\xdb\0", b"\xff\xda\0"
 _EXIF_WINDOW = 65536
 _ORIENTATION_TAG = 0x0112
 # Bounds on the walk through a GIF: an encoder fills its blocks with 255 bytes, so that a real
@@ -47,20 +42,7 @@ def find_format(contents: tf.Tensor) -> tf.Tensor:
     return tf.argmax(tf.stack([*found, True]), output_type=tf.int32)
 
 
-def is_plain_jpeg(contents: tf.Tensor) -> tf.Tensor:
-    """Return whether it is a JPEG as encoders write it, whose short header has no room for EXIF.
-
-    That is: the segment of JFIF, soon the first quantisation table, soon the first scan.
-    """
-    head = tf.strings.substr(contents, 0, _PLAIN_JPEG_HEADER)
-    before_table = _split(head, _JPEG_TABLE_MARKER)[0]
-    starts_plain = tf.strings.substr(head, 0, len(_JFIF_START)) == _JFIF_START
-    starts_plain &= tf.strings.length(before_table) < _PLAIN_JPEG_TABLE
-    is_short = tf.size(_split(head, _JPEG_SCAN_MARKER)) > 1
-    return starts_plain & is_short & (tf.size(_split(head, EXIF_MARKER)) < 2)
-
-
-def _split(contents: tf.Tensor, marker: bytes) -> tf.Tensor:
+def split_once(contents: tf.Tensor, marker: bytes) -> tf.Tensor:
     """Return what lies before and what after the first marker; without one, all of it alone."""
     # There is no faster search among TensorFlow's operations.
     return tf.raw_ops.StringSplitV2(input=[contents], sep=marker, maxsplit=1).values
@@ -140,7 +122,7 @@ def find_orientation(contents: tf.Tensor, marker: bytes) -> tf.Tensor:
         contents: the file; its first 64 KB are searched, where the standard puts this segment.
         marker: the bytes in front of the TIFF structure: `b"Exif\\0\\0"` in JPEG, `b"eXIf"` in PNG.
     """
-    parts = _split(tf.strings.substr(contents, 0, _EXIF_WINDOW), marker)
+    parts = split_once(tf.strings.substr(contents, 0, _EXIF_WINDOW), marker)
     return tf.cond(
         tf.size(parts) > 1,
         lambda: _orientation_of_tiff(tf.io.decode_raw(parts[1], tf.uint8)),

@@ -17,6 +17,7 @@ from mtl_lowres.data.clips import ClipSampling
 from mtl_lowres.data.decode import decode_image, decode_near_size, tolerant_map
 from mtl_lowres.data.degrade import Recipe, sample_seed
 from mtl_lowres.data.packed import read_contents
+from mtl_lowres.data.plain_first import map_images
 from mtl_lowres.data.video import check_part, explain_clip, is_image, read_distinct
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -62,19 +63,20 @@ def image_reader(
     if fast_decode:
         recipe = recipe.faster()
 
-    def read(source, seed):
-        contents = source if contents_of else tf.io.read_file(source)
-        image = _decoded(contents, recipe, fast_decode)
-        if augmentation and augmentation.has_hr:
-            image = augmentation.images(image[tf.newaxis], seed, at="hr")[0]
-        return recipe(image, seed)
-
-    @tf.function(input_signature=[_STRINGS, _NUMBERS, _NUMBERS, _NUMBER])
+    @tf.function(input_signature=[_STRINGS, _NUMBERS, _NUMBERS, _NUMBER], autograph=False)
     def images(paths, rows, epochs, seed):
-        return tolerant_map(
-            lambda item: read(item[0], sample_seed(seed, item[2], item[1])),
+        def degraded(image, item):
+            own_seed = sample_seed(seed, item[2], item[1])
+            if augmentation and augmentation.has_hr:
+                image = augmentation.images(image[tf.newaxis], own_seed, at="hr")[0]
+            return recipe(image, own_seed)
+
+        return map_images(
+            degraded,
             (contents_of(paths) if contents_of else paths, rows, epochs),
             shape,
+            contents_of=lambda item: item[0] if contents_of else tf.io.read_file(item[0]),
+            near_size=recipe.first_size if fast_decode else None,
             parallel_calls=_PARALLEL_CALLS,
         )
 

@@ -84,10 +84,12 @@ def test_cached_is_as_streamed(manifest, tmp_path):
 
 def test_the_disk_cache_tells_samplings_and_parts_apart(manifest, tmp_path):
     options = {"degrade": "area(4)", "cache": "disk", "cache_dir": tmp_path / "cache"}
-    first = _reds(_all(make_dataset(manifest, clip="first(2)", **options)))
-    even = _reds(_all(make_dataset(manifest, clip="uniform(2)", **options)))
-    part = _reds(_all(make_dataset(manifest.assign(start=3), clip="first(2)", **options)))
-    assert first[0].tolist() == [0, 1] and even[0].tolist() == [2, 7] and part[0].tolist() == [3, 4]
+    first = _reds(_all(make_dataset(manifest, clip="first(3)", **options)))
+    even = _reds(_all(make_dataset(manifest, clip="uniform(4)", **options)))
+    part = _reds(_all(make_dataset(manifest.assign(start=3), clip="first(3)", **options)))
+    # The middles of four parts of ten frames are at 1.25, 3.75, 6.25 and 8.75.
+    assert first[0].tolist() == [0, 1, 2] and even[0].tolist() == [1, 3, 6, 8]
+    assert part[0].tolist() == [3, 4, 5]
 
 
 @pytest.mark.parametrize("clip", ["random(3, 2)", "first(3)"])

@@ -26,6 +26,8 @@ EXAMPLES = {
 }
 SIZES = [(48, 48), (61, 33), (1, 1)]
 IMAGE_SPECS = (tf.TensorSpec([None, None, 3]), tf.TensorSpec([2], tf.int32))
+CLIP_SPECS = (tf.TensorSpec([None, None, None, 3]), tf.TensorSpec([2], tf.int32))
+each_operation = pytest.mark.parametrize("name", EXAMPLES)
 
 
 def images():
@@ -37,17 +39,29 @@ def seeds():
     return [sample_seed(0, 1, index) for index in range(len(SIZES))]
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """What is loaded from a SavedModel of all examples, of images and of clips by name."""
+    folder = str(tmp_path_factory.mktemp("exported"))
+    recipes = {name: parse_recipe(text) for name, text in EXAMPLES.items()}
+    module = tf.Module()
+    module.images = {name: _in_graph(recipe, IMAGE_SPECS) for name, recipe in recipes.items()}
+    module.clips = {name: _in_graph(recipe.clip, CLIP_SPECS) for name, recipe in recipes.items()}
+    tf.saved_model.save(module, folder)
+    return tf.saved_model.load(folder)
+
+
+def _in_graph(degrade, specs):
+    return tf.function(lambda pixels, seed: degrade(pixels, seed), specs)
+
+
 def test_every_operation_has_an_example():
     assert list_degradations() == sorted(EXAMPLES) == DEGRADATIONS.list()
 
 
-@pytest.mark.parametrize("text", EXAMPLES.values(), ids=EXAMPLES)
-def test_same_bits_eagerly_in_a_dataset_and_exported(text, tmp_path):
-    recipe = parse_recipe(text)
-    module = tf.Module()
-    module.degrade = tf.function(lambda image, seed: recipe(image, seed), IMAGE_SPECS)
-    tf.saved_model.save(module, tmp_path)
-    exported = tf.saved_model.load(tmp_path).degrade
+@each_operation
+def test_same_bits_eagerly_in_a_dataset_and_exported(name, exported):
+    recipe = parse_recipe(EXAMPLES[name])
     samples = tf.data.Dataset.from_generator(
         lambda: zip(images(), seeds(), strict=True), output_signature=IMAGE_SPECS
     )
@@ -57,16 +71,16 @@ def test_same_bits_eagerly_in_a_dataset_and_exported(text, tmp_path):
         assert expected.dtype == np.float32
         assert 0 <= expected.min() <= expected.max() <= 1
         np.testing.assert_array_equal(from_dataset, expected)
-        np.testing.assert_array_equal(exported(image, seed), expected)
+        np.testing.assert_array_equal(exported.images[name](image, seed), expected)
         for known, length in zip(
             recipe.output_size(*image.shape[:2]), expected.shape, strict=False
         ):
             assert known in (length, None)
 
 
-@pytest.mark.parametrize("text", EXAMPLES.values(), ids=EXAMPLES)
-def test_batch(text):
-    recipe = parse_recipe(text)
+@each_operation
+def test_batch(name):
+    recipe = parse_recipe(EXAMPLES[name])
     pair = np.random.default_rng(0).random((2, 40, 30, 3), np.float32)
     result = recipe(pair, sample_seed(0, 0, 0)).numpy()
     if recipe.deterministic:
@@ -76,19 +90,14 @@ def test_batch(text):
         assert (result != recipe(pair, sample_seed(0, 0, 1)).numpy()).any()
 
 
-@pytest.mark.parametrize("text", EXAMPLES.values(), ids=EXAMPLES)
-def test_every_frame_of_a_clip_is_degraded_as_an_image_with_the_same_seed(text, tmp_path):
-    recipe = parse_recipe(text)
+@each_operation
+def test_every_frame_of_a_clip_is_degraded_as_an_image_with_the_same_seed(name, exported):
+    recipe = parse_recipe(EXAMPLES[name])
     frames = np.random.default_rng(0).random((3, 40, 30, 3), np.float32)
     seed = sample_seed(0, 1, 2)
     expected = np.stack([recipe(frame, seed) for frame in frames])
     np.testing.assert_array_equal(recipe.clip(frames, seed), expected)
-    module = tf.Module()
-    signature = tf.TensorSpec([None, None, None, 3]), tf.TensorSpec([2], tf.int32)
-    module.degrade = tf.function(recipe.clip, signature)
-    tf.saved_model.save(module, tmp_path)
-    exported = tf.saved_model.load(tmp_path).degrade
-    np.testing.assert_array_equal(exported(frames, seed), expected)
+    np.testing.assert_array_equal(exported.clips[name](frames, seed), expected)
     dataset = tf.data.Dataset.from_tensors((frames, seed)).map(recipe.clip)
     np.testing.assert_array_equal(next(iter(dataset)), expected)
 

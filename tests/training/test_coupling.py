@@ -143,12 +143,19 @@ def test_siamese_loss_is_that_of_the_task_and_the_contrast(views, model):
 
 
 @pytest.fixture(scope="module")
-def finished(bars, tmp_path_factory):
+def semi(tmp_path_factory):
+    """The settings of the runs here, which share the images that the first one decodes."""
+    shared = tmp_path_factory.mktemp("shared")
+    return dataclasses.replace(SEMI, cache="disk", cache_dir=str(shared))
+
+
+@pytest.fixture(scope="module")
+def finished(semi, bars, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("coupled") / "run"
-    return run_dir, train(SEMI, bars, run_dir)
+    return run_dir, train(semi, bars, run_dir)
 
 
-def test_interrupted_run_ends_with_the_same_weights(finished, bars, tmp_path, monkeypatch):
+def test_interrupted_run_ends_with_the_same_weights(finished, semi, bars, tmp_path, monkeypatch):
     """All that a checkpoint holds, the twin's weights and the averages among it, to the bit."""
     whole, figures = finished
     save = Checkpoints.save
@@ -161,8 +168,8 @@ def test_interrupted_run_ends_with_the_same_weights(finished, bars, tmp_path, mo
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "save", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            train(SEMI, bars, tmp_path / "run")
-    assert train(SEMI, bars, tmp_path / "run") == figures
+            train(semi, bars, tmp_path / "run")
+    assert train(semi, bars, tmp_path / "run") == figures
     ends = [
         tf.train.load_checkpoint(str(run / "checkpoints" / "epoch-0002" / "variables"))
         for run in (whole, tmp_path / "run")

@@ -12,10 +12,11 @@ from mtl_lowres.model import load_model
 from mtl_lowres.training.config import TrainConfig
 from mtl_lowres.training.evaluate import mean_skill
 from mtl_lowres.training.run import prepare_manifest, train
+from tests.toy_people import toy_trunk
 
 CONFIG = TrainConfig(
     tasks=("posture", "action", "identity", "age"),
-    trunk="clipnet(filters=(4, 4, 8), units=16, recurrent_units=8)",
+    trunk="toy_flat",
     degrade="area(16)",
     clip="uniform(4)",
     epochs=2,
@@ -35,8 +36,9 @@ def manifest(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run_dir(manifest, tmp_path_factory):
     folder = tmp_path_factory.mktemp("joint") / "run"
-    train(CONFIG, manifest, folder)
-    return folder
+    with toy_trunk():
+        train(CONFIG, manifest, folder)
+        yield folder
 
 
 def test_every_task_has_figures_of_its_own_kind(run_dir):

@@ -119,7 +119,8 @@ TABLE = {
 }
 
 
-@pytest.fixture(params=list_trunks())
+# Of a module, so that all tests of a trunk follow each other and one process builds it once.
+@pytest.fixture(params=list_trunks(), scope="module")
 def name(request):
     return request.param
 

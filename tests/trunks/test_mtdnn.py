@@ -28,6 +28,11 @@ def thesis_trunk():
     return mtdnn((15, 100, 100, 3))
 
 
+@pytest.fixture(scope="module")
+def light():
+    return mtdnn(CLIPS.shape[1:], **LIGHT)
+
+
 def test_the_thesis_trunk(thesis_trunk):
     """Cut B3 7,932,616 + spatial 469,924 (200,576 + 267,264 + 2 * 18 + 2,048) + LSTM 656,384 +
     attention 16,449 = 9,075,373; B3 makes 4x4 of the swimmers' frames and 7x7 of faces.
@@ -65,23 +70,21 @@ def test_an_image_is_a_clip_of_one_frame():
     np.testing.assert_allclose(features, of_clips(CLIPS[:, :1]), rtol=1e-5, atol=1e-6)
 
 
-def test_clips_of_a_batch_do_not_mix():
-    model = mtdnn(CLIPS.shape[1:], **LIGHT)
-    alone = [model(clip[np.newaxis])[0] for clip in CLIPS]
-    np.testing.assert_allclose(model(CLIPS), alone, rtol=1e-4, atol=1e-5)
+def test_clips_of_a_batch_do_not_mix(light):
+    alone = [light(clip[np.newaxis])[0] for clip in CLIPS]
+    np.testing.assert_allclose(light(CLIPS), alone, rtol=1e-4, atol=1e-5)
 
 
-def test_only_the_temporal_block_sees_the_order_of_frames():
-    model = mtdnn(CLIPS.shape[1:], **LIGHT)
-    forward, backward = model(CLIPS).numpy(), model(CLIPS[:, ::-1]).numpy()
+def test_only_the_temporal_block_sees_the_order_of_frames(light):
+    forward, backward = light(CLIPS).numpy(), light(CLIPS[:, ::-1]).numpy()
     np.testing.assert_allclose(forward[:, :64], backward[:, :64], rtol=1e-4, atol=1e-5)
     assert np.abs(forward[:, 64:] - backward[:, 64:]).max() > 1e-3
 
 
-def test_pooled_frames_need_no_dense_layer():
+def test_pooled_frames_need_no_dense_layer(light):
     """Without `frame_units` the 1024 x 64 + 64 weights of the dense layer are gone."""
     pooled = mtdnn((4, 16, 16, 3), **{**LIGHT, "frame_units": None})
-    assert mtdnn((4, 16, 16, 3), **LIGHT).count_params() - pooled.count_params() == 65_600
+    assert light.count_params() - pooled.count_params() == 65_600
     assert pooled(CLIPS).shape == (3, 160)
 
 
@@ -91,20 +94,19 @@ def test_temporal_blocks(temporal, width):
     assert model(CLIPS).shape == (3, width)
 
 
-def test_features_are_the_mean_over_five_shifts():
-    averaged, plain = (mtdnn((4, 16, 16, 3), **LIGHT, view_shift=shift) for shift in (1, 0))
-    plain.set_weights(averaged.get_weights())
+def test_features_are_the_mean_over_five_shifts(light):
+    averaged = mtdnn((4, 16, 16, 3), **LIGHT, view_shift=1)
+    averaged.set_weights(light.get_weights())
     padded = np.pad(CLIPS, ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)), "edge")
     places = [(1, 1), (0, 1), (2, 1), (1, 0), (1, 2)]
-    views = [plain(padded[:, :, y : y + 16, x : x + 16]) for y, x in places]
+    views = [light(padded[:, :, y : y + 16, x : x + 16]) for y, x in places]
     np.testing.assert_allclose(averaged(CLIPS), np.mean(views, axis=0), rtol=1e-4, atol=1e-5)
 
 
-def test_a_frozen_backbone_leaves_only_the_blocks_to_train():
+def test_a_frozen_backbone_leaves_only_the_blocks_to_train(light):
     frozen = mtdnn((4, 16, 16, 3), **LIGHT, trainable=False)
-    whole = mtdnn((4, 16, 16, 3), **LIGHT)
-    missing = len(whole.trainable_weights) - len(frozen.trainable_weights)
-    assert missing == len(whole.get_layer("mtdnn_backbone").weights) == 6
+    missing = len(light.trainable_weights) - len(frozen.trainable_weights)
+    assert missing == len(light.get_layer("mtdnn_backbone").weights) == 6
 
 
 def test_frozen_batch_norms_ignore_the_batch():
@@ -120,9 +122,8 @@ def test_frozen_batch_norms_ignore_the_batch():
     assert len(backbone.trainable_weights) == 1 + 16 * 2 + 15
 
 
-def test_attention_weights_start_apart():
-    model = mtdnn((4, 16, 16, 3), **LIGHT)
-    first, second = model.get_layer("mtdnn_temporal_attention").get_weights()[:2]
+def test_attention_weights_start_apart(light):
+    first, second = light.get_layer("mtdnn_temporal_attention").get_weights()[:2]
     assert first.shape == second.shape == (48, 32)
     assert not np.array_equal(first, second)
 
