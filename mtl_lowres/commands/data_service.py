@@ -38,17 +38,19 @@ def data_service(port, join, host, worker_port):
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    dispatcher = None if join else start_dispatcher(port)
-    if dispatcher:
+    servers = []  # which serve as long as they are kept
+    if not join:
+        servers.append(start_dispatcher(port))
         # As this machine itself reaches it, whatever its name is elsewhere.
-        port = int(dispatcher.target.rpartition(":")[2])
-    worker = start_worker(join or f"localhost:{port}", host, worker_port)
+        port = int(servers[0].target.rpartition(":")[2])
+    servers.append(start_worker(join or f"localhost:{port}", host, worker_port))
     if join:
         click.echo(f"a worker of the data service at {join}; stop with Ctrl-C")
     else:
         click.echo(f"data service at {host}:{port}; stop with Ctrl-C")
-    stopped.wait()
-    del worker
+    # A signal that one of TensorFlow's threads receives does not end a wait of this one.
+    while not stopped.wait(timeout=1):
+        pass
     click.echo("stopped")
     # To end in order, TensorFlow would wait up to a minute for trainings that are still there.
     os._exit(0)

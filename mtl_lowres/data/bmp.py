@@ -4,6 +4,9 @@ import tensorflow as tf
 
 from mtl_lowres.data import headers
 
+# From Windows 3 on; that of OS/2, of 12 bytes, has its numbers elsewhere.
+_HEADER_LENGTHS = (40, 52, 56, 64, 108, 124)
+
 
 def decode_bmp(contents: tf.Tensor, max_pixels: int) -> tf.Tensor:
     """Decode the bytes of an uncompressed BMP file of 8, 24 or 32 bits a pixel.
@@ -20,7 +23,11 @@ def decode_bmp(contents: tf.Tensor, max_pixels: int) -> tf.Tensor:
     contents = headers.require(
         contents,
         (
-            tf.reduce_any(bits == [8, 24, 32]) & (headers.unsigned(header[14:18]) >= 40),
+            tf.reduce_any(headers.unsigned(header[14:18]) == _HEADER_LENGTHS),
+            "a BMP file with a header of this length is not supported",
+        ),
+        (
+            tf.reduce_any(bits == [8, 24, 32]),
             *("BMP files of", bits, "bits a pixel are not supported, only 8, 24 and 32"),
         ),
         (

@@ -189,8 +189,12 @@ def first_gif_frame(contents: tf.Tensor, max_pixels: int) -> tuple[tf.Tensor, tf
         maximum_iterations=_GIF_EXTENSIONS,
     )
     end = after_blocks(after_color_table(frame + 10, byte(frame + 9)) + 1)
+    version = tf.strings.substr(contents, 3, 3)
     contents = require(
-        contents, (end <= size, "truncated GIF"), (byte(frame) == 0x2C, "corrupt GIF: no image")
+        contents,
+        ((version == b"87a") | (version == b"89a"), "corrupt GIF: neither version 87a nor 89a"),
+        (end <= size, "truncated GIF"),
+        (byte(frame) == 0x2C, "corrupt GIF: no image"),
     )
     left, top, width, height = (number(frame + offset) for offset in (1, 3, 5, 7))
     canvas_height = tf.maximum(number(8), top + height)

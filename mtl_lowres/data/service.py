@@ -6,6 +6,7 @@ into their order here, so training sees the same bits with and without a service
 arrive, since a worker has ended, is read here.
 """
 
+import contextlib
 import logging
 import queue
 import socket
@@ -22,7 +23,8 @@ from mtl_lowres.errors import InputError
 
 # Batches that came before their turn. If there are so many, one before them was lost.
 _MOST_WAITING = 64
-# Seconds without any batch after which the workers are given up.
+# Seconds without any batch after which the workers are given up, and without a question for one
+# after which they are let go.
 _PATIENCE = 60
 # A worker shuffles all rows for each piece of an epoch that it is given: of more rows, larger
 # pieces, so that shuffling remains a small part of the work.
@@ -99,17 +101,18 @@ class _Epochs:
         # One pass takes the job of the last one on; a second at the same time opens its own.
         job, self._idle = self._idle, None
         if job is None or job.turn != first:
-            job = self._open(int(epoch))
+            job = Job(self._batches_from, self._address, first, self._read_here)
         for _ in range(self._steps):
             yield job.next_batch()
         if self._training and not job.given_up:
             self._idle = job
 
-    def _open(self, epoch: int) -> "Job":
+    def _batches_from(self, turn: int) -> tf.data.Dataset:
+        """Return what the workers do from the piece on that holds a batch."""
+        epoch, step = divmod(turn, self._steps)
         last = _FOR_EVER if self._training else epoch + 1
-        pieces = tf.data.Dataset.range(epoch * self._pieces, last * self._pieces)
-        batches = pieces.flat_map(self._piece)
-        return Job(batches, self._address, epoch * self._steps, self._read_here)
+        first = epoch * self._pieces + step // self._batches_a_piece
+        return tf.data.Dataset.range(first, last * self._pieces).flat_map(self._piece)
 
     def _piece(self, number: tf.Tensor) -> tf.data.Dataset:
         """Return the batches of a piece of an epoch, each with its number."""
@@ -136,7 +139,8 @@ class Job:
     """The batches from one number on, as workers make them, in order.
 
     Args:
-        batches: what the workers run; elements (number, *batch).
+        batches_from: from the number of a batch to what the workers run, elements (number, *batch),
+            of which the first may be earlier ones.
         address: of the dispatcher.
         first: number of the first batch.
         read_here: from a number to the batch that the workers should have made.
@@ -147,14 +151,19 @@ class Job:
     """
 
     def __init__(
-        self, batches: tf.data.Dataset, address: str, first: int, read_here: Callable[[int], tuple]
+        self,
+        batches_from: Callable[[int], tf.data.Dataset],
+        address: str,
+        first: int,
+        read_here: Callable[[int], tuple],
     ):
         self.turn = first
         self.given_up = False
+        self._batches_from = batches_from
         self._address = address
         self._read_here = read_here
         self._waiting: dict[int, tuple] = {}
-        self._arrivals = _Arrivals(batches, address)
+        self._arrivals = _Arrivals(batches_from(first), address)
 
     def next_batch(self) -> tuple:
         """Return the batch whose turn it is."""
@@ -163,7 +172,9 @@ class Job:
             if len(self._waiting) >= _MOST_WAITING:
                 break
             arrived = self._arrivals.next()
-            if isinstance(arrived, str):
+            if arrived is None:
+                self._arrivals = _Arrivals(self._batches_from(turn), self._address)
+            elif isinstance(arrived, str):
                 self.given_up = True
                 _log.warning(
                     "data service at %s: %s; the rest of the epoch is read here",
@@ -184,32 +195,38 @@ class _Arrivals:
     def __init__(self, batches: tf.data.Dataset, address: str):
         self._asked: queue.SimpleQueue = queue.SimpleQueue()
         self._arrived: queue.SimpleQueue = queue.SimpleQueue()
-        queues = (self._asked, self._arrived)
-        threading.Thread(target=_receive, args=(batches, address, *queues), daemon=True).start()
+        self._lock = threading.Lock()
+        self._closed = False
+        threading.Thread(target=self._receive, args=(batches, address), daemon=True).start()
 
-    def next(self) -> tuple | str:
-        """Return the next batch, or why there is none."""
-        self._asked.put(True)
+    def next(self) -> tuple | str | None:
+        """Return the next batch, or why there is none; None if the workers were let go."""
+        with self._lock:
+            if self._closed:
+                return None
+            self._asked.put(True)
         try:
             return self._arrived.get(timeout=_PATIENCE)
         except queue.Empty:
             return f"nothing in {_PATIENCE} s"
 
-    def __del__(self):
-        self._asked.put(False)
+    def _receive(self, batches: tf.data.Dataset, address: str) -> None:
+        split = tf.data.experimental.service.ShardingPolicy.DYNAMIC  # each piece to one worker
+        service = tf.data.experimental.service.distribute(split, f"grpc://{address}")
+        try:
+            served = iter(batches.apply(service))
+            while self._is_asked():
+                self._arrived.put(next(served, "some batches were lost"))
+        except tf.errors.OpError as error:
+            self._arrived.put(next(iter(error.message.splitlines()), type(error).__name__))
 
-
-def _receive(batches, address: str, asked: queue.SimpleQueue, arrived: queue.SimpleQueue) -> None:
-    """Put one batch that the workers made into `arrived` for every True in `asked`."""
-    split = tf.data.experimental.service.ShardingPolicy.DYNAMIC  # each piece to one worker
-    try:
-        served = iter(
-            batches.apply(tf.data.experimental.service.distribute(split, f"grpc://{address}"))
-        )
-        while asked.get():
-            arrived.put(next(served, "some batches were lost"))
-    except tf.errors.OpError as error:
-        arrived.put(next(iter(error.message.splitlines()), type(error).__name__))
+    def _is_asked(self) -> bool:
+        """Wait until somebody asks for a batch, or nobody has for long."""
+        with contextlib.suppress(queue.Empty):
+            return self._asked.get(timeout=_PATIENCE)
+        with self._lock:
+            self._closed = self._asked.empty()
+        return not self._closed and self._asked.get()
 
 
 def read_packed(paths: tf.Tensor) -> tf.Tensor:

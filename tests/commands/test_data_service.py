@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,14 +18,21 @@ from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.packing import pack_images
 from mtl_lowres.data.pipeline import make_dataset
 
+ROOT = Path(__file__).resolve().parents[2]
 ROWS, BAD = 11, 4
 RANDOM = {"augment": 'rotate(10, at="hr")|flip(0.5)', "training": True}
-COMMAND = [sys.executable, "-c", "from mtl_lowres.cli import main; main()", "data-service"]
+LEAN_MAIN = """
+import runpy
+runpy.run_path("tests/lean.py")["make_lean"]()
+from mtl_lowres.cli import main
+main()
+"""
 
 
 @pytest.fixture(scope="module")
 def server():
-    process = subprocess.Popen([*COMMAND, "--port", "0"], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", LEAN_MAIN, "data-service", "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     yield process
     process.kill()
     process.wait()

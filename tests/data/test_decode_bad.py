@@ -49,12 +49,22 @@ def exported(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("position", "value", "reason"),
-    [(28, b"\x10\0", "16 bits a pixel"), (30, b"\1\0\0\0", "compressed BMP"), (14, b"\x0c", "BMP")],
+    [
+        (28, b"\x10\0", "16 bits a pixel"),
+        (30, b"\1\0\0\0", "compressed BMP"),
+        (14, b"\x0c", "header of this length"),
+        (14, b"\x29", "header of this length"),
+    ],
 )
 def test_unsupported_bmp_is_bad(position, value, reason):
     contents = bytearray(encode(photo(), "BMP"))
     contents[position : position + len(value)] = value
     assert_bad(bytes(contents), reason.replace(" ", ".*"))
+
+
+@pytest.mark.parametrize("version", [b"88a", b"89b"])
+def test_unknown_version_of_gif_is_bad(version):
+    assert_bad(encode(photo(), "GIF").replace(b"87a", version, 1), "neither.*87a.*nor.*89a")
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png", "gif", "bmp", "npy"])

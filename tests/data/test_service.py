@@ -2,6 +2,9 @@
 
 import logging
 import socket
+import threading
+import time
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -31,11 +34,20 @@ def squares(lost=()) -> tf.data.Dataset:
     return numbers.map(lambda n: (n, n * n))
 
 
-def take(address, dataset, first=0):
-    """Return the batches of a job from one number on, and the numbers that were read here."""
+def take(address, dataset, first=0, pauses=MappingProxyType({})):
+    """Return the batches of a job from one number on, and the numbers that were read here.
+
+    Before some numbers nobody asks for a while, in seconds.
+    """
     read_here = []
-    job = service.Job(dataset, address, first, lambda turn: (read_here.append(turn), turn * turn))
-    return [int(job.next_batch()[-1]) for _ in range(first, COUNT)], read_here
+    job = service.Job(
+        lambda turn: dataset, address, first, lambda turn: (read_here.append(turn), turn * turn)
+    )
+    found = []
+    for turn in range(first, COUNT):
+        time.sleep(pauses.get(turn, 0))
+        found.append(int(job.next_batch()[-1]))
+    return found, read_here
 
 
 def test_what_several_workers_send_is_in_order():
@@ -44,6 +56,18 @@ def test_what_several_workers_send_is_in_order():
     found, read_here = take(address_of(dispatcher), squares())
     assert found == [n * n for n in range(COUNT)]
     assert read_here == [] and len(workers) == 3
+
+
+def test_workers_that_nobody_asks_are_let_go(monkeypatch):
+    monkeypatch.setattr(service, "_PATIENCE", 0.5)
+    dispatcher = start_dispatcher()
+    worker = start_worker(address_of(dispatcher))
+    threads = threading.active_count()
+    found, read_here = take(address_of(dispatcher), squares(), pauses={3: 1.5, 20: 1.5})
+    assert found == [n * n for n in range(COUNT)]
+    assert read_here == [] and worker
+    time.sleep(1.5)
+    assert threading.active_count() == threads
 
 
 def test_what_is_lost_is_read_here(monkeypatch, caplog):
@@ -101,9 +125,10 @@ def test_epochs(monkeypatch, rows_a_batch):
     shuffled = served.epochs(2, training=True)
     for epoch in (3, 4, 6):  # on, and not
         assert_same(shuffled(epoch).as_numpy_iterator(), expected(epoch, 2))
-    left, other = (iter(shuffled(7).as_numpy_iterator()) for _ in range(2))
-    for first in (left, other):
-        assert_same([next(first)], expected(7, 2)[:1])
+    two = [iter(shuffled(7).as_numpy_iterator()) for _ in range(2)]
+    begun = [[next(one)] for one in two]
+    for first, rest in zip(begun, two, strict=True):
+        assert_same([*first, *rest], expected(7, 2))
     assert_same(shuffled(8).as_numpy_iterator(), expected(8, 2))
     in_order = [rows for rows, *_ in served.epochs(4)(0).as_numpy_iterator()]
     np.testing.assert_array_equal(np.concatenate(in_order), np.arange(11))
