@@ -10,9 +10,10 @@ import tensorflow as tf
 
 from mtl_lowres.data.augment import parse_augment
 from mtl_lowres.data.degrade import sample_seed
+from mtl_lowres.data.epochs import finish, numbered_epochs
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.manifest import CONTINUOUS_TASKS, task_classes
-from mtl_lowres.data.sources import Source, finish, numbered_epochs, open_source
+from mtl_lowres.data.sources import Source, open_source
 from mtl_lowres.errors import InputError
 
 # Keeps apart the random numbers of the manifests.
@@ -110,12 +111,10 @@ def make_mixed_dataset(
             )
         )
         batches = parts.map(lambda *parts: tf.nest.map_structure(_joined, *parts))
-        return finish(batches, options["augmentation"], seed, epoch)
+        return finish(batches, options["augmentation"], seed, epoch, training=True)
 
     dataset = numbered_epochs(one_epoch, first_epoch)
-    if all(source.kept for source in sources.values()):
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
-    return dataset.prefetch(2)
+    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
 
 
 def plan_batches(

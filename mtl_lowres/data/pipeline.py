@@ -7,9 +7,10 @@ import pandas as pd
 import tensorflow as tf
 
 from mtl_lowres.data.augment import parse_augment
+from mtl_lowres.data.epochs import epochs_of
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.manifest import task_classes
-from mtl_lowres.data.sources import epochs_of, open_source
+from mtl_lowres.data.sources import open_source
 from mtl_lowres.errors import InputError
 
 
@@ -72,7 +73,9 @@ def make_dataset(
         A `tf.data.Dataset` of `(images, labels, weights)`: images float32 [n, h, w, 3] in [0, 1],
         or clips [n, t, h, w, 3], and with `hr` a dict `{"hr": ..., "lr": ...}` of them; labels a
         dict of int32 [n] (float32 [n, classes] with mixup; float32 [n] for continuous tasks);
-        weights a dict of float32 [n], 0 where the label is missing.
+        weights a dict of float32 [n], 0 where the label is missing. A batch of bad files alone is
+        left out, or in training one row of zeros, its weights too, so that the number of batches
+        is known.
 
     Raises:
         InputError: an option cannot be used, or more files are bad than the budget allows.

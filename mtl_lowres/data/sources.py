@@ -10,19 +10,15 @@ import tensorflow as tf
 
 from mtl_lowres.data.augment import Augmentation
 from mtl_lowres.data.clips import parse_clip
-from mtl_lowres.data.degrade import parse_recipe, sample_seed
+from mtl_lowres.data.degrade import parse_recipe
+from mtl_lowres.data.epochs import Batch
 from mtl_lowres.data.loading import BadFiles, Loader
 from mtl_lowres.data.manifest import CONTINUOUS_TASKS
-from mtl_lowres.data.rows import DECODE_BATCH, cached, epoch_order, without_bad
+from mtl_lowres.data.rows import DECODE_BATCH, cached, without_bad
 from mtl_lowres.data.service import ServedRows
 from mtl_lowres.data.two_sizes import TwoSizeLoader
 from mtl_lowres.data.units import UnitLoader, UnitSequence
 from mtl_lowres.errors import InputError
-
-# Keeps the random numbers of batch augmentation apart from those of per-sample degradation.
-_AUGMENT_STREAM = 1_000_003
-
-Batch = tuple[tf.Tensor | dict[str, tf.Tensor], dict[str, tf.Tensor], dict[str, tf.Tensor]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,75 +190,6 @@ def check_blend(augmentation: Augmentation | None, tasks: Sequence[str], guided:
         f"augment={augmentation.text!r} blends the images of two rows, but {reason}: leave blend "
         "out, or learn from a teacher's embedding alone"
     )
-
-
-def epochs_of(
-    rows: np.ndarray,
-    batch_of: Callable,
-    augmentation: Augmentation | None,
-    *,
-    batch_size: int,
-    training: bool,
-    seed: int,
-    first_epoch: int,
-    all_good: bool,
-    served: Callable | None = None,
-) -> tf.data.Dataset:
-    """Return the batches of an epoch; with `training` each iteration is the next, shuffled, one.
-
-    Args:
-        rows: numbers of the rows.
-        batch_of: (rows [n], epoch) -> (images, labels, weights).
-        augmentation: of the low-resolution batches.
-        batch_size, training, seed, first_epoch: as in `make_dataset`.
-        all_good: whether all rows can be read, so that the number of batches is known.
-        served: epoch -> its batches, where somebody else reads them; in place of `batch_of`.
-    """
-    rows = tf.constant(rows)  # made inside, it would be copied into the graph
-
-    def one_epoch(epoch):
-        if served is not None:
-            return finish(served(epoch), augmentation, seed, epoch)
-        order = epoch_order(rows, training, seed, epoch)
-        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
-        batches = batches.map(lambda index: batch_of(index, epoch))
-        return finish(batches, augmentation, seed, epoch)
-
-    dataset = numbered_epochs(one_epoch, first_epoch) if training else one_epoch(0)
-    if all_good:  # otherwise a batch of bad files alone would be missing from the count
-        steps = -(-len(rows) // batch_size)
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
-    return dataset
-
-
-def finish(
-    batches: tf.data.Dataset, augmentation: Augmentation | None, seed: int, epoch: tf.Tensor
-) -> tf.data.Dataset:
-    """Leave out batches of bad files alone, and augment the others."""
-    batches = batches.enumerate()
-    batches = batches.filter(lambda step, batch: tf.shape(tf.nest.flatten(batch[0])[0])[0] > 0)
-
-    def augment(step, batch):
-        if augmentation is None:
-            return batch
-        images, labels, weights = batch
-        key = sample_seed(seed + _AUGMENT_STREAM, epoch, step)
-        if isinstance(images, dict):
-            images = {**images, "lr": augmentation.images(images["lr"], key, at="lr")}
-        else:
-            images = augmentation.images(images, key, at="lr")
-        if augmentation.mixes:
-            return augmentation.mix(images, labels, weights, key)
-        return images, labels, weights
-
-    return batches.map(augment, num_parallel_calls=2)
-
-
-def numbered_epochs(one_epoch: Callable, first_epoch: int) -> tf.data.Dataset:
-    """Return a dataset whose every iteration is the next epoch, `one_epoch(number)`."""
-    counter = tf.Variable(first_epoch - 1, dtype=tf.int64, trainable=False, name="epoch")
-    start = tf.data.Dataset.from_tensors(0).map(lambda _: counter.assign_add(1))
-    return start.flat_map(one_epoch)
 
 
 def label_tables(

@@ -28,9 +28,10 @@ import tensorflow as tf
 from mtl_lowres.data.augment import parse_augment
 from mtl_lowres.data.clips import parse_clip
 from mtl_lowres.data.degrade import parse_recipe
+from mtl_lowres.data.epochs import epochs_of
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.pipeline import make_dataset
-from mtl_lowres.data.sources import epochs_of, open_source
+from mtl_lowres.data.sources import open_source
 from mtl_lowres.errors import InputError
 from mtl_lowres.layers import ContrastiveViews
 from mtl_lowres.model import MultiTaskModel

@@ -11,10 +11,11 @@ from tqdm import tqdm
 
 from mtl_lowres.data.augment import parse_augment
 from mtl_lowres.data.degrade import sample_seed
+from mtl_lowres.data.epochs import epochs_of
 from mtl_lowres.data.kept_arrays import keep_arrays, row_reader
 from mtl_lowres.data.loading import BadFiles
 from mtl_lowres.data.rows import DECODE_BATCH, good_rows
-from mtl_lowres.data.sources import epochs_of, label_tables, open_loader
+from mtl_lowres.data.sources import label_tables, open_loader
 from mtl_lowres.data.two_sizes import TwoSizeLoader
 from mtl_lowres.training.config import TrainConfig
 from mtl_lowres.training.teacher import Teacher
@@ -89,7 +90,6 @@ def dataset_of_views(
         training=True,
         seed=config.seed,
         first_epoch=first_epoch,
-        all_good=True,
     )
     return dataset.prefetch(2)
 

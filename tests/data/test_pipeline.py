@@ -103,6 +103,19 @@ def test_bad_files_are_skipped_and_named(manifest, cache):
     assert "not an image" in found.reasons[bad]
 
 
+def test_a_batch_of_bad_files_alone_is_a_blank_in_training(manifest):
+    Path(manifest["path"][2]).write_bytes(b"not an image")
+    options = {"degrade": "area(4)", "batch_size": 1, "cache": "none", "training": True}
+    options |= {"augment": "flip(0.5)", "bad_files": BadFiles(COUNT, budget=0.2)}
+    dataset = make_dataset(manifest, ["posture", "age"], **options)
+    assert dataset.cardinality() == COUNT  # so that fit goes through one iterator
+    batches = list(dataset.as_numpy_iterator())
+    blank = [batch for batch in batches if not any(w.any() for w in batch[2].values())]
+    assert len(batches) == COUNT
+    assert not any(values.any() for values in (blank[-1][0], *blank[-1][1].values()))
+    assert blank[-1][0].shape == (1, 4, 4, 3)
+
+
 def test_too_many_bad_files_end_in_one_line(manifest):
     manifest.loc[3, "path"] = "gone.png"
     with pytest.raises(InputError, match=r"1 of 10 files cannot be used.*gone.png: no such file"):
