@@ -30,11 +30,11 @@ photographs; images a second:
     OpenCV                                       639            605           2144           1892
     OpenCV, reduced                             1406           1106           4963           3745
 
-The machine was busy; eleven repeats of the rows that the goals are about gave, at 480 pixels and
-quality 75 and 90, fast decode at 2.3 and 2.1 times plain `tf.image.resize`, 3.0 and 2.7 times
-Pillow, 0.82 and 0.90 times the limit (0.87 and 0.90 times that of `Dataset.map`), 44 dB from the
-exact result (40.9 at worst). Of the goals 38 dB is met, 0.9 times the limit at quality 90, and 3
-times Pillow nearly at 75. The limit itself was only 2.7 and 2.2 times plain `tf.image.resize`: at
+The machine was busy. Medians of the ratios within a turn, at 480 pixels and quality 75 and 90, of
+192 files in eleven turns and of 768 (`--images 768`) in five: fast decode at 2.34 and 2.08, 2.43
+and 2.02 times plain `tf.image.resize`; 2.99 and 2.71, 3.21 and 2.57 times Pillow; 0.82 and 0.90,
+0.86 and 0.88 times the limit; 44 dB from the exact result (39.7 at worst). Of the goals 38 dB is
+met, 3 times Pillow at quality 75, and 0.9 times the limit about at 90. The limit itself was only 2.7 and 2.2 times plain `tf.image.resize`: at
 quality 90 nothing that decodes the whole file can reach 2.5. What is missing to the limit is some
 40 microseconds an image, and 5 milliseconds a pass, which only 192 files share.
 """

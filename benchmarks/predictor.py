@@ -17,9 +17,9 @@ time. Then each predictor is called 100,000 times, and resident memory is compar
 the first thousand calls; the goal is 5 MB. `--quick` takes about a minute.
 
 Measured on two cores of an EPYC, 2026-11-22, ratios of the time to bare (to the one graph, for a
-run): LowNet 0.71, 0.92 and 1.04 as run, SavedModel and TensorFlow Lite; four tasks 1.00, 0.92 and
-1.09. Memory: TensorFlow Lite 0.0 MB, LowNet's run 2.6 MB; its SavedModel 6.5 and the run of the
-four tasks 9.4 MB, which is missed: TensorFlow keeps 48 bytes at every call of any function.
+run): LowNet 0.84, 0.78 and 1.12 as run, SavedModel and TensorFlow Lite; four tasks 0.78, 0.76 and
+1.13, in a slow hour; in a quicker one 1.04 and 1.09 with TensorFlow Lite. Memory grew by 0.0 MB
+three times for LowNet, and by 0.05, 0.2 and 0.0 MB for the four tasks.
 """
 
 import argparse
