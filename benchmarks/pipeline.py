@@ -34,9 +34,10 @@ The machine was busy. Medians of the ratios within a turn, at 480 pixels and qua
 192 files in eleven turns and of 768 (`--images 768`) in five: fast decode at 2.34 and 2.08, 2.43
 and 2.02 times plain `tf.image.resize`; 2.99 and 2.71, 3.21 and 2.57 times Pillow; 0.82 and 0.90,
 0.86 and 0.88 times the limit; 44 dB from the exact result (39.7 at worst). Of the goals 38 dB is
-met, 3 times Pillow at quality 75, and 0.9 times the limit about at 90. The limit itself was only 2.7 and 2.2 times plain `tf.image.resize`: at
-quality 90 nothing that decodes the whole file can reach 2.5. What is missing to the limit is some
-40 microseconds an image, and 5 milliseconds a pass, which only 192 files share.
+met, 3 times Pillow at quality 75, and 0.9 times the limit about at 90. The limit itself was only
+2.7 and 2.2 times plain `tf.image.resize`: at quality 90 nothing that decodes the whole file can
+reach 2.5. What is missing to the limit is some 40 microseconds an image, and 5 milliseconds a pass,
+which only 192 files share.
 """
 
 import argparse
